@@ -1,0 +1,1 @@
+"""Agents: a prompt and a parser around a model."""

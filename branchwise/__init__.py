@@ -1,0 +1,1 @@
+"""Branchwise: test-time search for language models."""

@@ -1,0 +1,1 @@
+"""The engine: search, scheduling, scoring, budgets, journal."""

@@ -1,0 +1,57 @@
+"""Expansion and Outcome: what a search asks for and what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from branchwise.orchestrator.core.errors import Failure
+from branchwise.orchestrator.core.judgement import Judgement
+from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A ticket: grow ``count`` children from ``parent``, numbered from ``first``.
+
+    ``to_end`` wants whole answers instead of single steps; ``temperature`` overrides the policy's own.
+    """
+
+    ticket: int
+    parent: Trajectory
+    count: int = 1
+    first: int = 0
+    to_end: bool = False
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as the policy spelled it, and the canonical form under which votes are counted."""
+
+    text: str
+    canonical: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One child that was grown: its trajectory, its answer if it has one, its judgement, or its failure."""
+
+    trajectory: Trajectory
+    answer: Answer | None = None
+    judgement: Judgement | None = None
+    failure: Failure | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The judged value; None where nobody judged, judging failed, or the candidate itself failed."""
+        return self.judgement.value if self.judgement is not None and self.failure is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to an expansion: ``count`` candidates in sibling order, and what they used by role."""
+
+    ticket: int
+    candidates: tuple[Candidate, ...]
+    usage: tuple[tuple[str, Usage], ...] = ()

@@ -1,0 +1,72 @@
+"""Options: what a user may write about a part in YAML or Python. Closed, frozen, tagged by ``kind``.
+
+A file in a role's folder is a kind if it defines ``Options`` and ``build``:
+
+=========  ==========================  ======================================================
+role       folder                      build
+=========  ==========================  ======================================================
+search     orchestrator/search/        ``build(options, root: Trajectory) -> Search``
+reward     orchestrator/rewards/       ``build(options, parts: Parts) -> RewardModel``
+agent      agents/                     ``build(options, parts: Parts) -> Agent``
+backend    orchestrator/backends/      ``build(options) -> Backend`` and ``CAPABILITIES``
+task       tasks/NAME/                 ``build(options) -> Task``
+=========  ==========================  ======================================================
+
+A kind that calls models also defines ``needs(options)``: which capabilities it wants of which model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from branchwise.orchestrator.core.expansion import Answer
+from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.core.trajectory import Trajectory
+
+
+class Options(BaseModel):
+    """Root of every kind's options: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+
+
+class Price(BaseModel):
+    """What a model costs, in any one currency, per million tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: float = Field(0.0, ge=0, description="Per million prompt tokens.")
+    cached: float | None = Field(None, ge=0, description="Per million cached prompt tokens; default: prompt's.")
+    completion: float = Field(0.0, ge=0, description="Per million completion tokens.")
+
+
+class ModelOptions(Options):
+    """What every backend has besides its own options: limits, retries, price."""
+
+    max_in_flight: int = Field(32, gt=0, description="Requests in flight at once to this model.")
+    requests_per_second: float | None = Field(None, gt=0, description="Rate limit of requests sent.")
+    retries: int = Field(4, ge=0, description="Further tries after a retryable failure.")
+    timeout_seconds: float = Field(300.0, gt=0, description="Time for one try, first byte to last.")
+    price: Price = Field(default_factory=Price, description="Cost per million tokens, for money budgets.")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a part is given to build on: models by the name they have in the workflow, and the task's public half."""
+
+    model: Callable[[str], Backend]
+    answer: Callable[[Trajectory], Answer | None]
+    directory: Path = field(default_factory=Path)
+
+
+class Needs(Protocol):
+    """``needs(options)``: model name -> names of the Capabilities it must have."""
+
+    def __call__(self, options: Options) -> dict[str, frozenset[str]]: ...

@@ -1,0 +1,114 @@
+"""Request and Draw: the one way to ask a model, and one sample of its answer.
+
+A backend declares who it is (Identity, part of every draw's key) and what it can do (Capabilities), so that a
+workflow that asks too much is refused before anything is spent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from branchwise.orchestrator.core.message import Message
+from branchwise.orchestrator.core.usage import Usage
+
+Finish = Literal["end", "stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a model: exactly one of ``messages``, ``prompt`` or ``token_ids``.
+
+    With ``messages``, a trailing assistant message is continued rather than answered (step search over chat
+    models). ``n`` samples are transport only: sample k has seed + k. ``logprobs`` is the number of
+    alternatives wanted a token, None for none. Neutral sampling: temperature 1, top_p 1, nothing else.
+    """
+
+    messages: tuple[Message, ...] = ()
+    prompt: str | None = None
+    token_ids: tuple[int, ...] | None = None
+    max_tokens: int = 512
+    n: int = 1
+    temperature: float = 1.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    keep_stop: bool = False
+    seed: int | None = None
+    logprobs: int | None = None
+    json_schema: str | None = None
+
+    def __post_init__(self) -> None:
+        if (bool(self.messages) + (self.prompt is not None) + (self.token_ids is not None)) != 1:
+            raise ValueError("a request holds exactly one of messages, prompt and token_ids")
+        if self.n < 1 or self.max_tokens < 1:
+            raise ValueError("n and max_tokens are at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A generated token, its log-probability (nats) and the most likely alternatives."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One sample. ``finish``: "end" the model ended, "stop" a stop string matched, "length" it was cut off.
+
+    ``stop_string`` is the one that matched, where the backend knows. ``usage`` is this draw's own share: the
+    prompt is charged to the first draw of a request only.
+    """
+
+    text: str
+    finish: Finish
+    usage: Usage
+    stop_string: str | None = None
+    model: str | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answers: what must be equal for a draw to be the same draw.
+
+    ``weights`` is a hash where the backend can know it, else the served name; ``template`` a hash of the chat
+    template; ``bos`` whether a beginning-of-sequence token is added to plain prompts.
+    """
+
+    model: str
+    weights: str = ""
+    tokenizer: str = ""
+    template: str = ""
+    bos: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do; the names are those of the request's fields.
+
+    ``seeds_increment``: the k-th of n samples gets seed + k. ``knows_stop``: it tells a matched stop string
+    from the model's own end. ``counts_prompt``: prompt tokens can be counted before sending.
+    ``repeatable``: the same request and seed give the same text.
+    """
+
+    chat: bool = True
+    completion: bool = True
+    token_ids: bool = False
+    continue_message: bool = False
+    n: bool = True
+    seed: bool = True
+    seeds_increment: bool = False
+    logprobs: bool = False
+    json_schema: bool = False
+    knows_stop: bool = False
+    counts_prompt: bool = False
+    repeatable: bool = False
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a call has used so far: filled in while it streams, so that a cancelled call can be settled."""
+
+    usage: Usage = field(default_factory=Usage)

@@ -1,0 +1,128 @@
+"""The roles that parts play, as Protocols of few methods. Anything with these methods may stand in.
+
+A file in the folder of its role (see plugins.py) or an entry point supplies one; the law tests in tests/laws
+hold every one of them to the semantics written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.judgement import Judgement, Source
+from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
+from branchwise.orchestrator.core.usage import Usage
+
+
+class Search(Protocol):
+    """A search algorithm: synchronous, pure, no I/O, no clock. It learns only from what it is told.
+
+    ``ask`` returns at most ``room`` expansions with tickets that count up from 0; every ticket is told once or
+    cancelled (when ``finished``). ``candidates`` are the finished trajectories in the order they were told.
+    ``to_state`` and ``from_state`` (JSON text) save and restore in the middle of a run.
+    """
+
+    @property
+    def finished(self) -> bool: ...
+    def ask(self, room: int) -> list[Expansion]: ...
+    def tell(self, outcome: Outcome) -> None: ...
+    def candidates(self) -> list[Candidate]: ...
+    def to_state(self) -> str: ...
+    def from_state(self, state: str) -> None: ...
+
+
+class Backend(Protocol):
+    """A way to reach a model. ``generate`` returns exactly ``request.n`` draws or raises BackendError.
+
+    It streams underneath: ``progress.usage`` is kept up to date, and cancelling the awaiting task stops the
+    model. Wrappers have the same face.
+    """
+
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
+    async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]: ...
+    def count_prompt(self, request: Request) -> tuple[int, bool]:
+        """Prompt tokens of a request, and whether that is exact (else an estimate from above)."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an agent sees: the trajectory so far, the draft and the review in a refinement loop.
+
+    ``seed`` is the draw's own; ``to_end`` wants a whole answer, else one step. ``count`` draws are wanted,
+    number k with seed + k.
+    """
+
+    trajectory: Trajectory
+    seed: int
+    count: int = 1
+    to_end: bool = True
+    temperature: float | None = None
+    draft: str | None = None
+    feedback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an agent said: the new steps and why it ended (None: more steps may follow)."""
+
+    steps: tuple[Step, ...]
+    stop: StopReason | None
+
+    @property
+    def text(self) -> str:
+        """The steps joined."""
+        return "".join(step.text for step in self.steps)
+
+
+class Agent(Protocol):
+    """A model with a prompt and a parser. ``reply`` returns ``view.count`` replies, in sibling order."""
+
+    async def reply(self, view: View) -> list[Reply]: ...
+    def bound(self, view: View) -> Usage:
+        """The most that ``reply`` can use, without retries."""
+        ...
+
+
+class RewardModel(Protocol):
+    """Scores trajectories. Same length, same order; batch is the only form; empty in, empty out.
+
+    A failed judgement is returned as a failure, never raised for the whole batch and never a number.
+    """
+
+    @property
+    def source(self) -> Source: ...
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]: ...
+    def bound(self, trajectory: Trajectory, max_new_tokens: int) -> Usage:
+        """The most that scoring one child of ``trajectory`` can use."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The task's verdict on a final answer: correct in [0, 1], or ungraded (None) where there is no key."""
+
+    correct: float | None
+    expected: str | None = None
+
+
+class Task(Protocol):
+    """A batch of problems and the keys to grade them with. The key never leaves the task."""
+
+    @property
+    def name(self) -> str: ...
+    def problems(self) -> Iterator[Problem]: ...
+    def answer(self, trajectory: Trajectory) -> Answer | None:
+        """The final answer that a trajectory states, if it states one. Sees public data only."""
+        ...
+
+    def grade(self, problem_id: str, answer: str | None) -> Grade: ...

@@ -1,0 +1,1 @@
+"""The record of every draw and decision."""

@@ -1,0 +1,1 @@
+"""Reward models: one file each; the file name is the kind."""

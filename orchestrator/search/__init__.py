@@ -1,0 +1,1 @@
+"""Search algorithms, pure: one file each; the file name is the kind."""

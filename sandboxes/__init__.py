@@ -1,0 +1,1 @@
+"""Places where hostile expressions and code are worked out safely."""
