@@ -12,6 +12,7 @@ likeliest at every place, and a sample at temperature 1 is right with the produc
 import argparse
 import random
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,15 +33,23 @@ def loss_of(logits: Tensor, batch: Batch) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
 
 
-@torch.no_grad()
-def success(model: Decoder, batch: Batch) -> tuple[float, float, float]:
+class Success(NamedTuple):
     """Shares of problems solved by greedy decoding, by one sample, and by at least one of 16 samples."""
+
+    greedy: float
+    sample: float
+    pass_at_16: float
+
+
+@torch.no_grad()
+def success(model: Decoder, batch: Batch) -> Success:
+    """The three shares over the problems of a batch, from one forward pass."""
     chances = model(batch.tokens).log_softmax(-1)
     counted = batch.targets != IGNORED
     greedy = ((chances.argmax(-1) == batch.targets) | ~counted).all(1).float().mean()
     of_target = chances.gather(2, batch.targets.clamp(min=0).unsqueeze(2)).squeeze(2)
     sampled = (of_target * counted).sum(1).exp()
-    return greedy.item(), sampled.mean().item(), (1 - (1 - sampled) ** 16).mean().item()
+    return Success(greedy.item(), sampled.mean().item(), (1 - (1 - sampled) ** 16).mean().item())
 
 
 def progress(model: Decoder, seed: int, count: int) -> str:

@@ -1,0 +1,145 @@
+"""The training scripts: their texts and targets, the two exported forms, and a short run of each.
+
+Torch is only installed where models are trained; elsewhere these tests are skipped.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("gguf")
+pytest.importorskip("safetensors")
+
+import gguf
+import torch
+from safetensors.torch import load_file
+
+from branchwise.tasks.arithmetic.generator import Chain, Operation, training_chain
+from examples.training import batches, export, model, train_policy, train_reward_model
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAIN = Chain(47, (Operation("+", 38), Operation("*", 3)))
+
+
+def test_the_policy_learns_the_solution_and_its_end_only() -> None:
+    row = batches.policy_row(CHAIN)
+    assert model.decode(row.tokens) == "47+38*3\n47+38=85\n85*3=255"
+    counted = [target for target in row.targets if target != batches.IGNORED]
+    assert counted[-1] == model.EOS
+    assert model.decode(counted) == "47+38=85\n85*3=255"
+    assert row.targets[len("47+38*3\n") - 1] == model.encode("4")[0]
+
+
+def test_the_reward_model_learns_one_label_at_the_end_of_each_step() -> None:
+    row = batches.reward_row("47+38*3", ["47+38=85", "85*3=245"], [0.25, 0.0])
+    assert model.decode(row.tokens) == "47+38*3\n47+38=85\n85*3=245\n"
+    ends = [place for place, target in enumerate(row.targets) if target != batches.IGNORED]
+    assert [row.tokens[place] for place in ends] == model.encode("\n\n")
+    assert [row.targets[place] for place in ends] == model.encode("+-")
+    assert [row.probabilities[place] for place in ends] == [0.25, 0.0]
+
+
+def test_padding_never_counts() -> None:
+    short, long = batches.policy_row(Chain(1, (Operation("+", 1),))), batches.policy_row(CHAIN)
+    batch = batches.stack([short, long])
+    assert batch.tokens.shape == batch.targets.shape == (2, len(long.tokens))
+    assert (batch.targets[0, len(short.tokens) :] == batches.IGNORED).all()
+
+
+def test_later_tokens_do_not_change_earlier_logits() -> None:
+    decoder = model.Decoder(model.Shape(layers=2))
+    text = torch.tensor([model.encode("47+38\n47+38=85")])
+    with torch.no_grad():
+        torch.testing.assert_close(decoder(text)[:, :6], decoder(text[:, :6]), rtol=1e-4, atol=1e-4)
+
+
+def test_both_exported_forms_hold_the_same_numbers(tmp_path: Path) -> None:
+    decoder = model.Decoder(model.Shape(layers=1))
+    export.export(decoder, tmp_path, "policy")
+    folder = load_file(tmp_path / "policy" / "model.safetensors")
+    reader = gguf.GGUFReader(tmp_path / "policy.gguf")
+    file = {tensor.name: torch.tensor(tensor.data) for tensor in reader.tensors}
+    assert len(folder) == len(file) == len(decoder.state_dict())
+    for key, value in folder.items():
+        name = export.gguf_name(key.removeprefix("model."))
+        rotated = name.endswith(("attn_q.weight", "attn_k.weight"))
+        expected = export.paired(value, decoder.shape.heads) if rotated else value
+        assert torch.equal(file[name].float(), expected.float()), name
+
+
+def test_the_folder_spells_the_same_vocabulary(tmp_path: Path) -> None:
+    export.export(model.Decoder(model.Shape(layers=1)), tmp_path, "policy")
+    vocabulary = json.loads((tmp_path / "policy" / "tokenizer.json").read_text())["model"]["vocab"]
+    config = json.loads((tmp_path / "policy" / "config.json").read_text())
+    assert [vocabulary[token] for token in "0123456789+-*="] == model.encode("0123456789+-*=")
+    assert vocabulary["\u010a"] == model.encode("\n")[0]
+    assert config["vocab_size"] == len(vocabulary)
+
+
+def test_area_under_the_curve() -> None:
+    assert train_reward_model.auc([(0.9, True), (0.1, False), (0.4, True), (0.5, False)]) == 0.75
+    assert train_reward_model.auc([(0.5, True), (0.5, False)]) == 0.5
+    assert train_reward_model.auc([(0.5, True)]) == 0.5
+
+
+def test_a_success_needs_every_token_of_the_solution() -> None:
+    chain = Chain(8, (Operation("*", 2),))
+    batch = batches.stack([batches.policy_row(chain)])
+
+    class Knows(torch.nn.Module):
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            logits = torch.zeros(*tokens.shape, len(model.VOCABULARY))
+            return logits.scatter(2, batch.targets.clamp(min=0).unsqueeze(2), 50.0)
+
+    decoder = Knows()
+    assert train_policy.success(decoder, batch) == pytest.approx((1.0, 1.0, 1.0))  # type: ignore[arg-type]
+    batch.targets[0, -2] = model.encode("7")[0]
+    right = batches.stack([batches.policy_row(chain)])
+    assert train_policy.success(decoder, right).greedy == 0.0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [[1.0], [1.0, 2.0], [1.0, -0.1]])
+def test_labels_that_do_not_fit_are_refused(bad: list[float]) -> None:
+    with pytest.raises(ValueError, match="one label from 0 to 1"):
+        train_reward_model.LabelledSolution(problem="1+1", steps=("1+1=2", "2+0=2"), labels=tuple(bad))
+
+
+def run(module: str, *arguments: str) -> str:
+    """The output of a training script run in its smoke setting."""
+    command = [sys.executable, "-m", f"examples.training.{module}", "--smoke", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def write_labels(path: Path, count: int) -> None:
+    """True solutions, every second one with a wrong last digit."""
+    rng = random.Random(1)
+    with path.open("w") as file:
+        for index in range(count):
+            chain = training_chain(rng, rng.randint(1, 5))
+            steps, labels = list(chain.steps), [1.0] * len(chain.steps)
+            if index % 2:
+                steps[-1] += "7"
+                labels[-1] = 0.0
+            file.write(json.dumps({"problem": chain.text, "steps": steps, "labels": labels}) + "\n")
+
+
+def test_both_scripts_run_one_after_the_other(tmp_path: Path) -> None:
+    assert "20 steps" in run("train_policy", "--out", str(tmp_path))
+    labels = tmp_path / "labels.jsonl"
+    write_labels(labels, 400)
+    output = run(
+        "train_reward_model",
+        *("--labels", str(labels), "--initial", str(tmp_path / "policy.pt"), "--out", str(tmp_path)),
+    )
+    assert "320 solutions to learn from, 80 held out" in output
+    assert (tmp_path / "reward.gguf").stat().st_size == (tmp_path / "policy.gguf").stat().st_size
+    assert (tmp_path / "reward" / "model.safetensors").exists()
