@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from branchwise.orchestrator.core.errors import BudgetRefused
+from branchwise.orchestrator.core.errors import BudgetRefused, Suspended
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 RESOURCES = ("tokens", "calls", "money")
@@ -69,6 +69,11 @@ class Tally:
         """Count ``usage`` for ``role``."""
         self.by_role[role] = self.by_role.get(role, NOTHING) + usage
 
+    def merge(self, other: Tally) -> None:
+        """Count all that ``other`` counted."""
+        for role, usage in other.by_role.items():
+            self.add(role, usage)
+
     @property
     def total(self) -> Usage:
         """Usage of all roles together."""
@@ -111,6 +116,20 @@ class Account:
     parent: Account | None = None
     _total: _Book = field(default_factory=_Book)
     _roles: dict[str, _Book] = field(default_factory=dict)
+    _suspended: bool = False
+
+    @property
+    def suspended(self) -> bool:
+        """True once nothing more may be sent on this account."""
+        return self._suspended
+
+    def suspend(self) -> None:
+        """Let nothing more be sent on this account: every further reservation raises Suspended."""
+        self._suspended = True
+
+    def bounded(self, until: Account | None = None) -> bool:
+        """True where a limit other than of time is set here or above, below ``until``."""
+        return any(account._limited() for account in self._chain(until))
 
     @property
     def spent(self) -> Usage:
@@ -133,6 +152,8 @@ class Account:
         """
         entries: list[tuple[_Book, Usage]] = []
         for account in self._chain(until):
+            if account._suspended:
+                raise Suspended("the run was asked to stop")
             wanted = account._wanted(bound, role)
             account._check(wanted, role)
             entries += [(account._total, wanted), (account._role(role), wanted)]
@@ -152,6 +173,10 @@ class Account:
         while account is not None and account is not until:
             yield account
             account = account.parent
+
+    def _limited(self) -> bool:
+        limits = (self.limits, *self.limits.roles.values())
+        return any(getattr(one, resource) is not None for one in limits for resource in RESOURCES)
 
     def _wanted(self, bound: Usage, role: str) -> Usage:
         return bound if self.mode == "hard" else self._role(role).mean()

@@ -73,9 +73,7 @@ class BoundaryError(BranchwiseError):
 class BackendError(BoundaryError):
     """A model could not answer. ``retryable`` says whether the same request may work later."""
 
-    def __init__(
-        self, message: str, *, retryable: bool = False, retry_after_seconds: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, retryable: bool = False, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from branchwise.orchestrator.core.errors import Failure
 from branchwise.orchestrator.core.judgement import Judgement
-from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 
 
@@ -35,12 +35,26 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One child that was grown: its trajectory, its answer if it has one, its judgement, or its failure."""
+    """One child that was grown: its trajectory, its answer if it has one, its judgement, or its failure.
+
+    ``parent_steps`` is the number of steps that it had from its parent.
+    """
 
     trajectory: Trajectory
     answer: Answer | None = None
     judgement: Judgement | None = None
     failure: Failure | None = None
+    parent_steps: int = 0
+
+    @property
+    def alive(self) -> bool:
+        """True where the search may go on from here: it did not fail and nothing stopped it."""
+        return self.failure is None and self.trajectory.stop is None
+
+    @property
+    def done(self) -> bool:
+        """True where this is a finished solution attempt, with or without an answer that can be read."""
+        return self.failure is None and self.trajectory.stop is not None and not self.trajectory.stop.is_budget
 
     @property
     def value(self) -> float | None:
@@ -50,8 +64,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to an expansion: ``count`` candidates in sibling order, and what they used by role."""
+    """The answer to an expansion: ``count`` candidates in sibling order, and what they used by role.
+
+    ``refusal`` says which budget cut the expansion short; its candidates hold what was got before that.
+    """
 
     ticket: int
     candidates: tuple[Candidate, ...]
     usage: tuple[tuple[str, Usage], ...] = ()
+    refusal: StopReason | None = None

@@ -9,9 +9,10 @@ search     orchestrator/search/        ``build(options, root: Trajectory) -> Sea
 reward     orchestrator/rewards/       ``build(options, parts: Parts) -> RewardModel``
 agent      agents/                     ``build(options, parts: Parts) -> Agent``
 backend    orchestrator/backends/      ``build(options) -> Backend`` and ``CAPABILITIES``
-task       tasks/NAME/                 ``build(options) -> Task``
+task       tasks/NAME/                 ``build(options, *, seed: int = 0) -> Task``
 =========  ==========================  ======================================================
 
+A task's ``seed`` is the run's, unless its options set one; it only matters to tasks that draw their problems.
 A kind that calls models also defines ``needs(options)``: which capabilities it wants of which model.
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -59,10 +61,14 @@ class ModelOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a part is given to build on: models by the name they have in the workflow, and the task's public half."""
+    """What a part is given to build on: models by their name in the workflow, and the task's public half.
+
+    ``evaluate`` is a calculator: the exact value of an expression, or SandboxError.
+    """
 
     model: Callable[[str], Backend]
     answer: Callable[[Trajectory], Answer | None]
+    evaluate: Callable[[str], Fraction] | None = None
     directory: Path = field(default_factory=Path)
 
 

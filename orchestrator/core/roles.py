@@ -73,10 +73,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an agent said: the new steps and why it ended (None: more steps may follow)."""
+    """What an agent said: the new steps and why it ended (None: more steps may follow).
+
+    ``route`` is what a judge of drafts decided, one of its kind's ROUTES; empty for those who write drafts.
+    """
 
     steps: tuple[Step, ...]
     stop: StopReason | None
+    route: str = ""
 
     @property
     def text(self) -> str:

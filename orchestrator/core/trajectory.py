@@ -36,6 +36,11 @@ class StopReason(StrEnum):
     FAILED = "failed"
     """Every candidate was lost to a failure."""
 
+    @property
+    def is_budget(self) -> bool:
+        """True for the ends of a budget."""
+        return self.value.startswith("budget_")
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -1,0 +1,124 @@
+"""The Python API: solve a problem, a batch, or take results as they are finished. Async first.
+
+The sync forms run their own event loop in a thread of its own, so they work in a notebook too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from branchwise.orchestrator.core.budget import Budget
+from branchwise.orchestrator.core.events import Event
+from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.core.roles import Backend, Task
+from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.session import Settings, as_task, open_session
+from branchwise.orchestrator.workflow.load import Loaded, load_workflow, read_workflow
+from branchwise.orchestrator.workflow.spec import Workflow
+from branchwise.tasks.parse import parse_task
+
+T = TypeVar("T")
+AnyWorkflow = Workflow | Loaded | Mapping[str, Any] | str | Path
+Problems = Task | Iterable[Problem | str]
+
+
+def load_task(spec: str, seed: int = 0) -> Task:
+    """A task from ``KIND[:key=value,...]`` or a path to a .jsonl file. ConfigError where it is wrong."""
+    argument = parse_task(spec)
+    module = find("task", argument.kind).module
+    task: Task = module.build(module.Options.model_validate(argument.options), seed=seed)
+    return task
+
+
+async def solve_iter(
+    problems: Problems,
+    workflow: AnyWorkflow,
+    *,
+    seed: int = 0,
+    concurrency: int = 8,
+    budget: Budget | None = None,
+    limit: int | None = None,
+    out: str | Path | None = None,
+    reuse: Iterable[str | Path] = (),
+    replay: bool = False,
+    backends: Mapping[str, Backend] | None = None,
+    environment: Mapping[str, str] | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> AsyncIterator[Result]:
+    """Results as they are finished.
+
+    ``workflow`` is a Workflow, the same as a mapping, or the path of a YAML file, whose ``${NAME}`` come from
+    ``environment``. ``out`` is the run directory: an existing one of the same plan is gone on with. ``reuse``
+    are other run directories whose draws are taken over. ``replay`` refuses every model call. ``backends``
+    stand in for the workflow's models by name. Raises ConfigError before anything is spent, Suspended or
+    JournalError where the run ended early and can be gone on with.
+    """
+    settings = Settings(
+        seed, concurrency, Path(out) if out is not None else None, tuple(Path(p) for p in reuse), budget, limit,
+        replay, None, backends or {}, on_event,
+    )  # fmt: skip
+    async with open_session(loaded_workflow(workflow, environment or {}), as_task(problems), settings) as session:
+        async for result in session.results():
+            yield result
+
+
+async def solve_batch(problems: Problems, workflow: AnyWorkflow, **settings: Any) -> list[Result]:
+    """Every result, in the order of the problems. Settings as of ``solve_iter``."""
+    task = as_task(problems)
+    found = {result.problem_id: result async for result in solve_iter(task, workflow, **settings)}
+    return [found[problem.id] for problem in task.problems() if problem.id in found]
+
+
+async def solve(problem: Problem | str, workflow: AnyWorkflow, **settings: Any) -> Result:
+    """The result of one problem. Settings as of ``solve_iter``."""
+    (result,) = await solve_batch([problem], workflow, **settings)
+    return result
+
+
+def solve_batch_sync(problems: Problems, workflow: AnyWorkflow, **settings: Any) -> list[Result]:
+    """``solve_batch`` for callers without an event loop, and for notebooks."""
+    return run_sync(solve_batch(problems, workflow, **settings))
+
+
+def solve_sync(problem: Problem | str, workflow: AnyWorkflow, **settings: Any) -> Result:
+    """``solve`` for callers without an event loop, and for notebooks."""
+    return run_sync(solve(problem, workflow, **settings))
+
+
+def loaded_workflow(workflow: AnyWorkflow, environment: Mapping[str, str]) -> Loaded:
+    """A workflow in any of the forms that the API takes, checked."""
+    if isinstance(workflow, Loaded):
+        return workflow
+    if isinstance(workflow, Workflow):
+        return Loaded(workflow, workflow.model_dump(mode="json"), Path())
+    if isinstance(workflow, Mapping):
+        return read_workflow(dict(workflow), environment, Path())
+    return load_workflow(Path(workflow), environment)
+
+
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end: here, or in a thread of its own where a loop is running already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    result: list[T] = []
+    error: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            result.append(asyncio.run(work))
+        except BaseException as raised:
+            error.append(raised)
+
+    thread = threading.Thread(target=body, name="branchwise")
+    thread.start()
+    thread.join()
+    if error:
+        raise error[0]
+    return result[0]

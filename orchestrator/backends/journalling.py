@@ -1,0 +1,177 @@
+"""Journalled: the outermost wrapper. A draw that is on record is never made again.
+
+1. Every sample of a request is looked up by its own key; ``n`` is transport only.
+2. A sample that is in flight for another caller is waited for: it is paid for once.
+3. The others are sent, as one request where they are neighbours and the backend gives the k-th seed + k.
+4. Their terminal state goes on record: ok, failed, or cancelled with what streaming proved to be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+from branchwise.orchestrator.core.draws import DrawStore, StoredDraw, draw_key, prompt_text
+from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, JournalError
+from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.core.scope import Scope, current_scope
+from branchwise.orchestrator.core.usage import NOTHING, Usage
+
+
+class Journalled:
+    """A backend whose draws are recorded in ``store`` and read back from it."""
+
+    def __init__(self, backend: Backend, store: DrawStore) -> None:
+        self._backend = backend
+        self._store = store
+        self._in_flight: dict[bytes, asyncio.Future[None]] = {}
+
+    @property
+    def identity(self) -> Identity:
+        """The inner backend's."""
+        return self._backend.identity
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The inner backend's."""
+        return self._backend.capabilities
+
+    def count_prompt(self, request: Request) -> tuple[int, bool]:
+        """The inner backend's."""
+        return self._backend.count_prompt(request)
+
+    async def aclose(self) -> None:
+        """Close the inner backend."""
+        await self._backend.aclose()
+
+    async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
+        """``request.n`` draws, from the record or made now. A recorded failure is raised again."""
+        keys = [draw_key(self.identity, request, k) for k in range(request.n)]
+        draws: list[Draw | None] = [await self._known(key) for key in keys]
+        together = self.capabilities.n and self.capabilities.seeds_increment and request.seed is not None
+        runs = _runs(draws, together)
+        if len(runs) == 1:
+            await self._send(request, runs[0], keys, draws)
+        elif runs:
+            async with _Together() as group:
+                for run in runs:
+                    group.create_task(self._send(request, run, keys, draws))
+        return tuple(draw for draw in draws if draw is not None)
+
+    async def _known(self, key: bytes) -> Draw | None:
+        while (waiting := self._in_flight.get(key)) is not None:
+            await asyncio.shield(waiting)
+        stored = self._store.find(key)
+        if stored is None or stored.state == "cancelled":
+            return None
+        if stored.state == "failed":
+            raise (ContextOverflow if stored.overflow else BackendError)(stored.error or "failed earlier")
+        assert stored.draw is not None
+        _tally(stored.draw.usage)
+        return stored.draw
+
+    async def _send(self, request: Request, run: range, keys: list[bytes], draws: list[Draw | None]) -> None:
+        if self._store.replay_only:
+            raise JournalError(f"replay: a draw of {self.identity.model} is not on record")
+        part = request
+        if len(run) < request.n:
+            seed = None if request.seed is None else (request.seed + run.start) % 2**31
+            part = replace(request, n=len(run), seed=seed)
+        landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for k in run:
+            self._in_flight[keys[k]] = landed
+        started, spent = time.monotonic(), Progress()
+        record = _Recorder(self._store, self.identity.model, prompt_text(request), current_scope())
+        try:
+            made = await self._backend.generate(part, spent)
+            seconds = time.monotonic() - started
+            extra = _beyond(spent.usage, made)
+            for k, draw in zip(run, made, strict=True):
+                draws[k] = draw
+                _tally(draw.usage)
+                record(keys[k], "ok", draw.usage + extra if k == run.start else draw.usage, seconds, draw)
+        except BackendError as error:
+            overflow = isinstance(error, ContextOverflow)
+            for k in run:
+                paid = spent.usage if k == run.start else NOTHING
+                record(keys[k], "failed", paid, time.monotonic() - started, None, str(error), overflow)
+            raise
+        except asyncio.CancelledError:
+            _tally(spent.usage)
+            for k in run:
+                paid = spent.usage if k == run.start else NOTHING
+                record(keys[k], "cancelled", paid, time.monotonic() - started)
+            raise
+        finally:
+            for k in run:
+                self._in_flight.pop(keys[k], None)
+            landed.set_result(None)
+
+
+class _Recorder:
+    """Puts draws on record on behalf of one scope."""
+
+    def __init__(self, store: DrawStore, model: str, prompt: str, scope: Scope) -> None:
+        self._store, self._model, self._prompt, self._scope = store, model, prompt, scope
+
+    def __call__(
+        self,
+        key: bytes,
+        state: str,
+        paid: Usage,
+        seconds: float,
+        draw: Draw | None = None,
+        error: str | None = None,
+        overflow: bool = False,
+    ) -> None:
+        scope = self._scope
+        self._store.record(
+            StoredDraw(
+                key, state, scope.role, scope.problem_id, scope.node, self._model,  # type: ignore[arg-type]
+                paid, seconds, draw, error, overflow, self._prompt,
+            )
+        )  # fmt: skip
+
+
+class _Together(asyncio.TaskGroup):
+    """A TaskGroup that raises the first error itself, as a single call would."""
+
+    async def __aexit__(self, *exc: Any) -> None:
+        try:
+            await super().__aexit__(*exc)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+
+def _runs(draws: list[Draw | None], together: bool) -> list[range]:
+    """The missing samples as ranges of neighbours, or one by one."""
+    runs: list[range] = []
+    for k, draw in enumerate(draws):
+        if draw is not None:
+            continue
+        if together and runs and runs[-1].stop == k:
+            runs[-1] = range(runs[-1].start, k + 1)
+        else:
+            runs.append(range(k, k + 1))
+    return runs
+
+
+def _beyond(spent: Usage, made: tuple[Draw, ...]) -> Usage:
+    """What was spent beyond the draws themselves: failed attempts."""
+    used = sum((draw.usage for draw in made), NOTHING)
+    return Usage(
+        max(0, spent.prompt_tokens - used.prompt_tokens),
+        max(0, spent.completion_tokens - used.completion_tokens),
+        calls=max(0, spent.calls - used.calls),
+        money=max(0.0, spent.money - used.money),
+        exact=spent.exact,
+    )
+
+
+def _tally(usage: Usage) -> None:
+    scope = current_scope()
+    if scope.tally is not None:
+        scope.tally.add(scope.role, usage)

@@ -1,0 +1,127 @@
+"""Answers from a list or a function, with delays and failures on demand: for tests, yours included.
+
+``ScriptedBackend`` takes any function of (request, sibling seed) to text; the YAML kind ``scripted`` takes a
+list, whose entries are chosen by the draw's seed, so that answers do not depend on the order of arrival.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import Field
+
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.options import ModelOptions
+from branchwise.orchestrator.core.request import (
+    Capabilities,
+    Draw,
+    Identity,
+    Progress,
+    Request,
+    TokenLogprob,
+)
+from branchwise.orchestrator.core.usage import Usage
+
+CAPABILITIES = Capabilities(
+    token_ids=True, continue_message=True, seeds_increment=True, logprobs=True, json_schema=True,
+    knows_stop=True, counts_prompt=True, repeatable=True,
+)  # fmt: skip
+
+Script = Callable[[Request, int], str]
+
+
+class Options(ModelOptions):
+    """Options of the scripted backend."""
+
+    kind: Literal["scripted"] = "scripted"
+    answers: list[str] = Field(min_length=1, description="Answers to choose from by the draw's seed.")
+    delay_seconds: float = Field(0.0, ge=0, description="Mean time to answer.")
+    jitter_seconds: float = Field(0.0, ge=0, description="Random time on top, drawn anew each time.")
+    failure_rate: float = Field(0.0, ge=0, le=1, description="Share of draws (by seed) that fail for good.")
+
+
+class ScriptedBackend:
+    """A backend that runs a script. One token is one white-space separated word, at least one."""
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        name: str = "scripted",
+        delay: Callable[[Request, int], float] = lambda request, seed: 0.0,
+        fails: Callable[[Request, int], BackendError | None] = lambda request, seed: None,
+        logprob: Callable[[Request, int], tuple[TokenLogprob, ...]] = lambda request, seed: (),
+    ) -> None:
+        self.identity = Identity(name, weights="script")
+        self.capabilities = CAPABILITIES
+        self.calls = 0
+        self.in_flight = 0
+        self.cancelled = 0
+        self._script, self._delay, self._fails, self._logprob = script, delay, fails, logprob
+
+    def count_prompt(self, request: Request) -> tuple[int, bool]:
+        """Words of the prompt, exactly."""
+        return _prompt_tokens(request), True
+
+    async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
+        """The script's answers to ``n`` draws with seeds seed, seed + 1, ..."""
+        progress = progress or Progress()
+        seed = request.seed or 0
+        self.calls += 1
+        self.in_flight += 1
+        progress.usage += Usage(_prompt_tokens(request), calls=1)
+        try:
+            if (delay := self._delay(request, seed)) > 0:
+                await asyncio.sleep(delay)
+            if (error := self._fails(request, seed)) is not None:
+                raise error
+            draws = tuple(self._draw(request, (seed + k) % 2**31, k) for k in range(request.n))
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.in_flight -= 1
+        progress.usage += Usage(completion_tokens=sum(draw.usage.completion_tokens for draw in draws))
+        return draws
+
+    def _draw(self, request: Request, seed: int, k: int) -> Draw:
+        text, finish, stop = self._script(request, seed), "end", None
+        for candidate in request.stop:
+            head, found, _ = text.partition(candidate)
+            if found:
+                text, finish, stop = head + (found if request.keep_stop else ""), "stop", candidate
+        tokens = max(1, len(text.split()))
+        if tokens > request.max_tokens:
+            text, finish, tokens = " ".join(text.split()[: request.max_tokens]), "length", request.max_tokens
+        prompt = _prompt_tokens(request) if k == 0 else 0
+        usage = Usage(prompt, tokens, calls=int(k == 0))
+        return Draw(text, finish, usage, stop, self.identity.model, self._logprob(request, seed))  # type: ignore[arg-type]
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def _prompt_tokens(request: Request) -> int:
+    if request.token_ids is not None:
+        return len(request.token_ids)
+    text = request.prompt if request.prompt is not None else " ".join(m.text for m in request.messages)
+    return max(1, len(text.split()))
+
+
+def build(options: Options) -> ScriptedBackend:
+    """A backend that answers from the list."""
+    clock_noise = random.Random()
+
+    def fails(request: Request, seed: int) -> BackendError | None:
+        lost = random.Random(seed).random() < options.failure_rate
+        return BackendError("scripted failure") if lost else None
+
+    return ScriptedBackend(
+        lambda request, seed: options.answers[seed % len(options.answers)],
+        name=f"scripted:{len(options.answers)}",
+        delay=lambda request, seed: options.delay_seconds + clock_noise.random() * options.jitter_seconds,
+        fails=fails,
+    )

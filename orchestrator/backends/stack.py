@@ -1,0 +1,25 @@
+"""The stack over a raw backend: each wrapper has the same face, so the order is the whole design.
+
+``Journalled(Retrying(Limited(Metered(raw))))``: a draw on record costs no slot, a back-off holds none, and the
+budget is asked at the last moment before sending.
+"""
+
+from __future__ import annotations
+
+import random
+
+from branchwise.orchestrator.backends.journalling import Journalled
+from branchwise.orchestrator.backends.limiting import Limited
+from branchwise.orchestrator.backends.metering import Metered
+from branchwise.orchestrator.backends.retrying import Retrying
+from branchwise.orchestrator.core.draws import DrawStore
+from branchwise.orchestrator.core.options import ModelOptions
+from branchwise.orchestrator.core.roles import Backend
+
+DEFAULTS = ModelOptions(kind="given")
+
+
+def stacked(raw: Backend, store: DrawStore, options: ModelOptions = DEFAULTS) -> Backend:
+    """The wrappers around ``raw``, as its options say; the jitter of back-offs is not part of any result."""
+    limited = Limited(Metered(raw, options.price), options.max_in_flight, options.requests_per_second)
+    return Journalled(Retrying(limited, options.retries, random.Random()), store)

@@ -1,0 +1,70 @@
+"""Events: what happens in a run, for progress bars and for those who watch. Facts only; logs are for operators.
+
+A tagged union: ``type`` tells which. ``EVENTS_VERSION`` grows when a field changes its meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from branchwise.orchestrator.core.decisions import Decision
+from branchwise.orchestrator.core.result import Result
+
+EVENTS_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins or is resumed; ``finished`` problems were done before."""
+
+    seed: int
+    directory: str | None
+    finished: int = 0
+    type: Literal["run_started"] = "run_started"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemStarted:
+    """Work on a problem begins or is taken up again."""
+
+    problem_id: str
+    type: Literal["problem_started"] = "problem_started"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEntered:
+    """The workflow came to this node."""
+
+    problem_id: str
+    node: str
+    type: Literal["node_entered"] = "node_entered"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A search's driver decided something (replayed decisions are sent again)."""
+
+    problem_id: str
+    node: str
+    decision: Decision
+    type: Literal["decided"] = "decided"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFinished:
+    """A problem has its result."""
+
+    result: Result
+    type: Literal["problem_finished"] = "problem_finished"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """Nothing is left to do. ``suspended`` where the run was asked to stop before."""
+
+    suspended: bool = False
+    type: Literal["run_finished"] = "run_finished"
+
+
+Event = RunStarted | ProblemStarted | NodeEntered | Decided | ProblemFinished | RunFinished

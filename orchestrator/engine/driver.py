@@ -1,0 +1,319 @@
+"""Driver: runs one search. The search says where to look next; the driver makes it happen and tells.
+
+1. Replay the decisions on record: the search comes back to the tree it had.
+2. Ask for expansions while there is room, and start a task for each. Room is logical: a fixed window less the
+   tickets not yet committed, so slow servers delay work but never change what is asked.
+3. Commit outcomes in ticket order (or, if so chosen, in order of arrival): record, then tell, then ask again.
+4. When the search is finished, cancel the tickets that are out; they are never told. A budget that refuses,
+   or a deadline, ends the asking; what is out is committed as far as it comes.
+
+Stops are decided at commit, so one seed gives one tree whatever the order in which answers arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from branchwise.orchestrator.core.budget import Account, Reservation, Tally
+from branchwise.orchestrator.core.decisions import Asked, Decision, Refused, Settled, Stopped, Told
+from branchwise.orchestrator.core.errors import BudgetRefused, JournalError, Suspended
+from branchwise.orchestrator.core.expansion import Expansion, Outcome
+from branchwise.orchestrator.core.roles import Search
+from branchwise.orchestrator.core.scope import scope
+from branchwise.orchestrator.core.trajectory import StopReason
+from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.engine.expand import budget_stop
+from branchwise.orchestrator.journal.decisions import DecisionLog
+
+Order = Literal["ticket", "arrival"]
+Bound = Callable[[Expansion], list[tuple[str, Usage]]]
+Notify = Callable[[Decision], None]
+
+
+@dataclass(slots=True)
+class Purse:
+    """What a search may spend on its problem: the accounts that are booked in ticket order.
+
+    ``branch(lineage)`` is the account of a child of the root; ``run`` is where this bookkeeping stops, since
+    the run's account is charged when a call is sent.
+    """
+
+    problem: Account
+    branch: Callable[[int], Account]
+    run: Account
+    bound: Bound
+
+    def reserve(self, expansion: Expansion) -> list[tuple[str, Reservation]]:
+        """Book every child of an expansion, or nothing and raise BudgetRefused."""
+        booked: list[tuple[str, Reservation]] = []
+        bounds = self.bound(expansion)
+        try:
+            for k in range(expansion.first, expansion.first + expansion.count):
+                account = self.branch((*expansion.parent.lineage, k)[0])
+                booked += [(role, account.reserve(usage, role, until=self.run)) for role, usage in bounds]
+        except BudgetRefused:
+            for _, reservation in booked:
+                reservation.settle()
+            raise
+        return booked
+
+
+@dataclass(slots=True)
+class Driver:
+    """One search on one problem. ``window`` is the most tickets that are out at once."""
+
+    search: Search
+    expand: Callable[[Expansion], Awaitable[Outcome]]
+    log: DecisionLog
+    window: int = 64
+    order: Order = "ticket"
+    purse: Purse | None = None
+    seconds_left: Callable[[], float | None] = lambda: None
+    notify: Notify = lambda decision: None
+    tally: Tally = field(default_factory=Tally)
+    cancelled: Tally = field(default_factory=Tally)
+    reason: StopReason | None = None
+    _out: dict[int, Expansion] = field(default_factory=dict)
+    _tasks: dict[int, asyncio.Task[Outcome | None]] = field(default_factory=dict)
+    _booked: dict[int, list[tuple[str, Reservation]]] = field(default_factory=dict)
+    _arrived: deque[int] = field(default_factory=deque)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _closing: StopReason | None = None
+    _asked_since_tell: bool = False
+    _suspended: bool = False
+
+    async def run(self) -> StopReason:
+        """Drive the search to its end and say why it ended. Suspended where the run was asked to stop."""
+        for decision in self.log.replay():
+            self._replay(decision)
+            self.notify(decision)
+        if self.reason is None:
+            await self._live()
+        if self._suspended:
+            raise Suspended("the run was asked to stop")
+        assert self.reason is not None
+        return self.reason
+
+    # -- replay ------------------------------------------------------------------------------------------
+
+    def _replay(self, decision: Decision) -> None:
+        match decision:
+            case Asked(room, expansions):
+                if [_shape(e) for e in self.search.ask(room)] != [_shape(e) for e in expansions]:
+                    raise JournalError(
+                        "the search asks for something else than the journal recorded: the plan or the code has "
+                        "changed since; start a new run (recorded draws can be taken over with --reuse)"
+                    )
+                self._book(expansions)
+                self._asked_since_tell = True
+            case Told(outcome):
+                del self._out[outcome.ticket]
+                self._tell(outcome)
+            case Refused(tickets, reason):
+                for ticket in tickets:
+                    self._out.pop(ticket, None)
+                    self._settle(ticket, ())
+                self._closing = reason
+            case Stopped(reason, cancelled):
+                for ticket in cancelled:
+                    self._out.pop(ticket)
+                    self._settle(ticket, ())
+                self.reason = reason
+            case Settled(usage):
+                for role, used in usage:
+                    self.cancelled.add(role, used)
+
+    def _book(self, expansions: tuple[Expansion, ...]) -> None:
+        for expansion in expansions:
+            self._out[expansion.ticket] = expansion
+            if self.purse is not None:
+                try:
+                    self._booked[expansion.ticket] = self.purse.reserve(expansion)
+                except BudgetRefused:
+                    break  # the record's next line says so
+
+    # -- live --------------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            alarm = self._set_alarm()
+            try:
+                for expansion in self._out.values():
+                    self._start(group, expansion)
+                if not self._asked_since_tell:
+                    self._ask(group)
+                while self._out and not self.search.finished:
+                    ticket = await self._next()
+                    if ticket is None:
+                        break
+                    self._commit(ticket, group)
+                if self._closing is StopReason.BUDGET_SECONDS:
+                    self._commit_arrived(group)
+                if self._suspended:
+                    await self._rest()
+                    return
+                stopped = self._stop()
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
+        self._settle_cancelled(stopped)
+
+    def _ask(self, group: asyncio.TaskGroup) -> None:
+        """Ask for as much as there is room for, book it, start it."""
+        self._asked_since_tell = True
+        room = self.window - len(self._out)
+        if self._closing is not None or self.search.finished or room <= 0:
+            return
+        expansions = tuple(self.search.ask(room))
+        if not expansions:
+            return
+        self._record(Asked(room, expansions))
+        for index, expansion in enumerate(expansions):
+            if self.purse is not None:
+                try:
+                    self._booked[expansion.ticket] = self.purse.reserve(expansion)
+                except BudgetRefused as refused:
+                    self._closing = budget_stop(refused)
+                    self._record(Refused(tuple(e.ticket for e in expansions[index:]), self._closing))
+                    return
+            self._out[expansion.ticket] = expansion
+            self._start(group, expansion)
+
+    def _start(self, group: asyncio.TaskGroup, expansion: Expansion) -> None:
+        task = group.create_task(self._work(expansion))
+        self._tasks[expansion.ticket] = task
+        task.add_done_callback(lambda _, ticket=expansion.ticket: self._land(ticket))  # type: ignore[misc]
+
+    async def _work(self, expansion: Expansion) -> Outcome | None:
+        try:
+            with scope(tally=self.cancelled):
+                return await self.expand(expansion)
+        except Suspended:
+            return None
+
+    def _land(self, ticket: int) -> None:
+        self._arrived.append(ticket)
+        self._news.set()
+
+    async def _next(self) -> int | None:
+        """The ticket to commit next; None where no more can be: time is up or the run is suspended."""
+        while True:
+            ticket = self._ready()
+            if ticket is not None:
+                task = self._tasks[ticket]
+                if task.cancelled():
+                    return None
+                if task.result() is None:
+                    self._suspended = True
+                    return None
+                return ticket
+            self._news.clear()
+            await self._news.wait()
+
+    def _ready(self) -> int | None:
+        if self.order == "arrival":
+            return self._arrived.popleft() if self._arrived else None
+        first = next(iter(self._out))
+        return first if self._tasks[first].done() else None
+
+    def _commit(self, ticket: int, group: asyncio.TaskGroup) -> None:
+        """Record, then tell, then ask again."""
+        outcome = self._tasks.pop(ticket).result()
+        assert outcome is not None
+        del self._out[ticket]
+        self._record(Told(outcome))
+        self._tell(outcome)
+        self._ask(group)
+
+    def _commit_arrived(self, group: asyncio.TaskGroup) -> None:
+        """Time is up: what has arrived out of order was paid for and is told all the same."""
+        for ticket in list(self._out):
+            task = self._tasks[ticket]
+            if task.done() and not task.cancelled() and task.result() is not None and not self.search.finished:
+                self._commit(ticket, group)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._settle(outcome.ticket, outcome.usage)
+        for role, usage in outcome.usage:
+            self.tally.add(role, usage)
+        if outcome.refusal is not None:
+            self._closing = outcome.refusal
+        self.search.tell(outcome)
+        self._asked_since_tell = False
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    def _stop(self) -> Stopped:
+        """Decide why it ended, record it, and cancel what is out."""
+        stopped = Stopped(self._closing or _natural_end(self.search), tuple(self._out))
+        self.reason = stopped.reason
+        self._record(stopped)
+        for ticket in stopped.cancelled:
+            self._tasks[ticket].cancel()
+        return stopped
+
+    def _settle_cancelled(self, stopped: Stopped) -> None:
+        for ticket in stopped.cancelled:
+            self._settle(ticket, ())
+        if stopped.cancelled:
+            self._record(Settled(tuple(sorted(self.cancelled.by_role.items()))))
+
+    async def _rest(self) -> None:
+        """Let every call in flight come to its end, so that nothing paid for is lost."""
+        await asyncio.wait(list(self._tasks.values()))
+
+    def _set_alarm(self) -> asyncio.TimerHandle | None:
+        left = self.seconds_left()
+        if left is None:
+            return None
+        return asyncio.get_running_loop().call_later(max(0.0, left), self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._closing = StopReason.BUDGET_SECONDS
+        for task in self._tasks.values():
+            task.cancel()
+        self._news.set()
+
+    # -- books -------------------------------------------------------------------------------------------
+
+    def _record(self, decision: Decision) -> None:
+        self.log.append(decision)
+        self.notify(decision)
+
+    def _settle(self, ticket: int, usage: tuple[tuple[str, Usage], ...]) -> None:
+        """Share what a ticket used evenly among its children's bookings, role by role."""
+        booked = self._booked.pop(ticket, [])
+        used = dict(usage)
+        for role in {role for role, _ in booked}:
+            mine = [reservation for name, reservation in booked if name == role]
+            for share, reservation in zip(_shares(used.get(role, NOTHING), len(mine)), mine, strict=True):
+                reservation.settle(share)
+
+
+def _shares(usage: Usage, count: int) -> list[Usage]:
+    def part(total: int, k: int) -> int:
+        return total // count + (k < total % count)
+
+    return [
+        Usage(part(usage.prompt_tokens, k), part(usage.completion_tokens, k), calls=part(usage.calls, k),
+              money=usage.money / count, exact=usage.exact)
+        for k in range(count)
+    ]  # fmt: skip
+
+
+def _shape(e: Expansion) -> tuple[object, ...]:
+    return (e.ticket, e.parent.lineage, e.count, e.first, e.to_end, e.temperature)
+
+
+def _natural_end(search: Search) -> StopReason:
+    candidates = search.candidates()
+    if any(candidate.answer is not None for candidate in candidates):
+        return StopReason.ANSWERED
+    if not candidates:
+        return StopReason.FAILED
+    stops = {candidate.trajectory.stop for candidate in candidates}
+    return next((s for s in (StopReason.MAX_TOKENS, StopReason.MAX_DEPTH) if s in stops), StopReason.BAD_FORMAT)

@@ -1,0 +1,130 @@
+"""Episode: one problem's way through the workflow. It owns the problem's accounts, tallies and failures.
+
+A node of the workflow calls ``search`` or ``ask``; both charge the episode, both go through the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from branchwise.orchestrator.core.budget import Account, Tally
+from branchwise.orchestrator.core.decisions import Decision, Told
+from branchwise.orchestrator.core.errors import Failure
+from branchwise.orchestrator.core.events import Decided
+from branchwise.orchestrator.core.expansion import Expansion, Outcome
+from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.roles import Agent, Reply, Search, View
+from branchwise.orchestrator.core.scope import scope
+from branchwise.orchestrator.core.seeds import seed_for
+from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
+from branchwise.orchestrator.engine.driver import Driver, Purse
+from branchwise.orchestrator.engine.expand import Means, bound_of, expand
+from branchwise.orchestrator.engine.run import Run
+from branchwise.orchestrator.journal.decisions import DecisionLog
+from branchwise.orchestrator.search.selection import Rule, Selection, select
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """What a search node does: the algorithm, the means of its expansions, the rule that picks the answer."""
+
+    node: str
+    algorithm: Callable[[Trajectory], Search]
+    means: Means
+    rule: Rule
+    window: int = 64
+    order: Literal["ticket", "arrival"] = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How a search ended and what it selected."""
+
+    selection: Selection
+    stop: StopReason
+
+
+@dataclass(slots=True)
+class Episode:
+    """One problem under way."""
+
+    run: Run
+    problem: Problem
+    account: Account = field(init=False)
+    drawn: Tally = field(default_factory=Tally)
+    cancelled: Tally = field(default_factory=Tally)
+    failures: list[Failure] = field(default_factory=list)
+    _branches: dict[int, Account] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        budget = self.run.budget
+        self.account = Account("problem", budget.problem, budget.mode, self.run.account)
+
+    async def search(self, plan: SearchPlan) -> Searched:
+        """Run a search from the problem's root. What it decided is on record under the node's name."""
+        root = Trajectory(self.problem)
+        search = plan.algorithm(root)
+        driver = Driver(
+            search,
+            lambda expansion: self._expand(expansion, plan),
+            self._log(plan.node, root),
+            plan.window,
+            plan.order,
+            self._purse(plan.means),
+            lambda: self.run.seconds_left(self.problem.id),
+            lambda decision: self._decided(plan.node, decision),
+        )
+        try:
+            stop = await driver.run()
+        finally:
+            self.drawn.merge(driver.tally)
+            self.cancelled.merge(driver.cancelled)
+        return Searched(select(plan.rule, search.candidates()), stop)
+
+    async def ask(self, node: str, agent: Agent, view: View, role: str) -> Reply:
+        """One reply of one agent. BoundaryError or BudgetRefused where there is none."""
+        tally = Tally()
+        reservation = self.account.reserve(agent.bound(view), role, until=self.run.account)
+        try:
+            with scope(problem_id=self.problem.id, node=node, role=role, account=self.run.account, tally=tally):
+                (reply,) = await agent.reply(view)
+        finally:
+            reservation.settle(tally.total)
+            self.drawn.merge(tally)
+        return reply
+
+    def seed(self, visit: int, role: str) -> int:
+        """The seed of an agent's draw at its n-th visit."""
+        return seed_for(self.run.seed, self.problem.id, (visit,), role)
+
+    async def _expand(self, expansion: Expansion, plan: SearchPlan) -> Outcome:
+        with scope(problem_id=self.problem.id, node=plan.node, account=self.run.account):
+            return await expand(expansion, plan.means)
+
+    def _log(self, node: str, root: Trajectory) -> DecisionLog:
+        journal, problem_id = self.run.journal, self.problem.id
+
+        def write(seq: int, kind: str, payload: str) -> None:
+            journal.write_decision(problem_id, node, seq, kind, payload)
+
+        return DecisionLog(root, write, journal.decisions(problem_id, node))
+
+    def _decided(self, node: str, decision: Decision) -> None:
+        if isinstance(decision, Told):
+            for candidate in decision.outcome.candidates:
+                judged = candidate.judgement.failure if candidate.judgement else None
+                self.failures += [failure for failure in (candidate.failure, judged) if failure is not None]
+        self.run.notify(Decided(self.problem.id, node, decision))
+
+    def _purse(self, means: Means) -> Purse | None:
+        budget = self.run.budget
+        if not Account("branch", budget.branch, parent=self.account).bounded(until=self.run.account):
+            return None
+        return Purse(self.account, self._branch, self.run.account, lambda expansion: bound_of(expansion, means))
+
+    def _branch(self, sibling: int) -> Account:
+        budget = self.run.budget
+        name = f"branch {sibling}"
+        return self._branches.setdefault(sibling, Account(name, budget.branch, budget.mode, self.account))

@@ -1,0 +1,165 @@
+"""Expand: make one expansion happen. Propose children, score each as it arrives, give back the outcome.
+
+A failure costs one candidate: it is written into the outcome and the siblings go on. A budget that refuses a
+call ends the expansion with what it has. Being suspended or cancelled is the caller's business and passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from branchwise.orchestrator.core.budget import Tally
+from branchwise.orchestrator.core.errors import (
+    AgentFormatError,
+    BoundaryError,
+    BudgetRefused,
+    ContextOverflow,
+    Failure,
+    RewardFailure,
+    Suspended,
+)
+from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.judgement import Judgement, failed
+from branchwise.orchestrator.core.roles import Agent, Reply, RewardModel, View
+from branchwise.orchestrator.core.scope import current_scope, scope
+from branchwise.orchestrator.core.seeds import seed_for
+from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
+from branchwise.orchestrator.core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an expansion is made with: who proposes, who judges, how answers are read, and the user's seed.
+
+    ``purpose`` is the role that the policy's draws are charged to, and part of their seeds.
+    """
+
+    policy: Agent
+    reward: RewardModel | None
+    answer: Callable[[Trajectory], Answer | None]
+    seed: int
+    purpose: str = "policy"
+
+
+async def expand(expansion: Expansion, means: Means) -> Outcome:
+    """Grow ``expansion.count`` children; candidates come back in sibling order."""
+    outer, tally, refusals = current_scope().tally, Tally(), list[StopReason]()
+    try:
+        with scope(tally=tally):
+            if means.reward is None or expansion.count == 1:
+                candidates = await _grow(expansion, means, refusals)
+            else:  # one request a child, so that each is scored when it arrives
+                candidates = await _grow_singly(expansion, means, refusals)
+    except asyncio.CancelledError:
+        if outer is not None:  # what a cancelled ticket used is told to whoever cancelled it
+            outer.merge(tally)
+        raise
+    usage = tuple(sorted(tally.by_role.items()))
+    return Outcome(expansion.ticket, tuple(candidates), usage, refusals[0] if refusals else None)
+
+
+async def _grow_singly(expansion: Expansion, means: Means, refusals: list[StopReason]) -> list[Candidate]:
+    """One request a child. If the run is being suspended, the others come to rest first."""
+    suspended: list[Suspended] = []
+
+    async def one(k: int) -> list[Candidate]:
+        try:
+            return await _grow(replace(expansion, count=1, first=k), means, refusals)
+        except Suspended as stop:
+            suspended.append(stop)
+            return []
+
+    async with asyncio.TaskGroup() as group:
+        siblings = range(expansion.first, expansion.first + expansion.count)
+        tasks = [group.create_task(one(k)) for k in siblings]
+    if suspended:
+        raise suspended[0]
+    return [candidate for task in tasks for candidate in task.result()]
+
+
+async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) -> list[Candidate]:
+    """Propose the children of one request and score them."""
+    parent = expansion.parent
+    siblings = range(expansion.first, expansion.first + expansion.count)
+    try:
+        with scope(role=means.purpose):
+            replies = await means.policy.reply(view_of(expansion, means.seed, means.purpose))
+    except ContextOverflow:
+        return [_stopped(parent, k, StopReason.CONTEXT_OVERFLOW) for k in siblings]
+    except BudgetRefused as refused:
+        reason = budget_stop(refused)
+        refusals.append(reason)
+        return [_stopped(parent, k, reason) for k in siblings]
+    except BoundaryError as error:
+        return [_lost(parent, k, error.failure()) for k in siblings]
+    if len(replies) != expansion.count:
+        failure = AgentFormatError(f"{len(replies)} replies to {expansion.count} draws").failure()
+        return [_lost(parent, k, failure) for k in siblings]
+    grown = [_child(parent, reply, k, means) for k, reply in zip(siblings, replies, strict=True)]
+    return await _judge(grown, means, refusals)
+
+
+async def _judge(grown: list[Candidate], means: Means, refusals: list[StopReason]) -> list[Candidate]:
+    if means.reward is None:
+        return grown
+    try:
+        with scope(role="verifier"):
+            judgements = await means.reward.score([candidate.trajectory for candidate in grown])
+    except BudgetRefused as refused:
+        refusals.append(budget_stop(refused))
+        return grown
+    except BoundaryError as error:
+        judgements = [failed(str(error), means.reward.source) for _ in grown]
+    if len(judgements) != len(grown):
+        raise RewardFailure(f"{len(judgements)} judgements of {len(grown)} trajectories")
+    return [_judged(candidate, judgement) for candidate, judgement in zip(grown, judgements, strict=True)]
+
+
+def view_of(expansion: Expansion, run_seed: int, purpose: str) -> View:
+    """What the policy sees of an expansion; its seed comes from the parent's lineage."""
+    parent = expansion.parent
+    seed = seed_for(run_seed, parent.problem.id, parent.lineage, purpose, expansion.first)
+    return View(parent, seed, expansion.count, expansion.to_end, expansion.temperature)
+
+
+def budget_stop(refused: BudgetRefused) -> StopReason:
+    """The stop reason of a refusal."""
+    return StopReason(f"budget_{refused.resource}")
+
+
+def _child(parent: Trajectory, reply: Reply, sibling: int, means: Means) -> Candidate:
+    trajectory = parent.extend(reply.steps, sibling, reply.stop)
+    answer = means.answer(trajectory) if trajectory.terminal else None
+    return Candidate(trajectory, answer, parent_steps=len(parent.steps))
+
+
+def _judged(candidate: Candidate, judgement: Judgement) -> Candidate:
+    """The candidate with its judgement; each step keeps the score that a process reward gave it."""
+    trajectory, values = candidate.trajectory, judgement.step_values
+    if values and len(values) == len(trajectory.steps):
+        steps = tuple(
+            step if step.score == value else Step(step.text, step.observation, step.logprob, step.model, value)
+            for step, value in zip(trajectory.steps, values, strict=True)
+        )
+        trajectory = replace(trajectory, steps=steps)
+    return replace(candidate, trajectory=trajectory, judgement=judgement)
+
+
+def _stopped(parent: Trajectory, sibling: int, reason: StopReason) -> Candidate:
+    return Candidate(parent.extend((), sibling, reason), parent_steps=len(parent.steps))
+
+
+def _lost(parent: Trajectory, sibling: int, failure: Failure) -> Candidate:
+    return Candidate(parent.extend((), sibling, StopReason.FAILED), failure=failure, parent_steps=len(parent.steps))
+
+
+def bound_of(expansion: Expansion, means: Means) -> list[tuple[str, Usage]]:
+    """The most that one child of this expansion can use, by role."""
+    view = view_of(replace(expansion, count=1), means.seed, means.purpose)
+    proposing = means.policy.bound(view)
+    bounds = [(means.purpose, proposing)]
+    if means.reward is not None:
+        bounds.append(("verifier", means.reward.bound(expansion.parent, proposing.completion_tokens)))
+    return bounds

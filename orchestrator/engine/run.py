@@ -1,0 +1,58 @@
+"""Run: what all problems of one run share. Models, journal, budget, seed, clock, and who is told of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from branchwise.orchestrator.core.budget import Account, Budget
+from branchwise.orchestrator.core.events import Event
+from branchwise.orchestrator.core.expansion import Answer
+from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.journal.store import Journal
+
+Answering = Callable[[Trajectory], Answer | None]
+
+
+@dataclass(slots=True)
+class Run:
+    """The shared half of every episode. ``models`` are whole stacks: journalled, retrying, limited, metered."""
+
+    seed: int
+    journal: Journal
+    models: Mapping[str, Backend]
+    answer: Answering
+    budget: Budget = field(default_factory=Budget)
+    notify: Callable[[Event], None] = lambda event: None
+    account: Account = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.account = Account("run", self.budget.run, self.budget.mode)
+        for _, role, usage in self.journal.paid_by_role():
+            self.account.charge(usage, role)
+
+    @property
+    def suspended(self) -> bool:
+        """True once the run was asked to stop."""
+        return self.account.suspended
+
+    def suspend(self) -> None:
+        """Send nothing more; what is in flight comes home and goes on record. The run can be resumed."""
+        self.account.suspend()
+
+    def seconds_left(self, problem_id: str) -> float | None:
+        """Seconds until the run's or the problem's time is up, whichever is sooner; None without a limit."""
+        now = self.journal.elapsed_seconds()
+        left = []
+        if self.budget.run.seconds is not None:
+            left.append(self.budget.run.seconds - now)
+        if self.budget.problem.seconds is not None:
+            started = self.journal.first_seconds(problem_id)
+            left.append(self.budget.problem.seconds - (now - (now if started is None else started)))
+        return min(left) if left else None
+
+    async def aclose(self) -> None:
+        """Close every model."""
+        await asyncio.gather(*(model.aclose() for model in self.models.values()))

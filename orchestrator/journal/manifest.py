@@ -1,0 +1,79 @@
+"""Manifest: what a run was started with. On resume it says what is still valid.
+
+Draws are valid by their keys, whatever changed. Decisions are replayed under the same plan, seed and models
+only; anything else is refused with the reason, and the draws can be taken over into a new run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.journal.store import Journal
+
+PLAN_FILE = "plan.json"
+
+
+class Manifest(BaseModel):
+    """Facts about a run, as JSON. ``plan`` is the workflow as written, before ``${NAME}`` was filled in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plan: JsonValue
+    plan_hash: str
+    seed: int
+    version: str
+    models: dict[str, str] = Field(default_factory=dict)
+    source: str = ""
+    directory: str = ""
+    task: str | None = None
+    limit: int | None = None
+    concurrency: int = 8
+
+
+def plan_hash(resolved: str) -> str:
+    """16 hex digits that name a plan."""
+    return hashlib.blake2b(resolved.encode(), digest_size=8).hexdigest()
+
+
+def settle_manifest(journal: Journal, wanted: Manifest) -> list[str]:
+    """Write the manifest of a new run, or hold it against the one on record; returns what is worth saying."""
+    recorded = read_manifest(journal)
+    if recorded is None:
+        text = wanted.model_dump_json(indent=1)
+        journal.put("manifest", text)
+        journal.flush()
+        if journal.directory is not None:
+            (journal.directory / PLAN_FILE).write_text(text + "\n", encoding="utf-8")
+        return []
+    changed = [
+        name for name in ("plan_hash", "seed", "task", "models") if getattr(recorded, name) != getattr(wanted, name)
+    ]
+    if changed:
+        what = ", ".join({"plan_hash": "the plan"}.get(name, f"the {name}") for name in changed)
+        raise ConfigError(
+            f"{journal.directory} was started with something else: {what} changed. Its decisions can't be replayed; "
+            f"its draws are still valid: start a new run with --reuse {journal.directory}"
+        )
+    if recorded.version != wanted.version:
+        return [
+            f"started by Branchwise {recorded.version}, resumed by {wanted.version}; every ask is checked on replay"
+        ]
+    return []
+
+
+def read_manifest(journal: Journal) -> Manifest | None:
+    """The manifest on record, if there is one."""
+    text = journal.get("manifest")
+    return Manifest.model_validate_json(text) if text is not None else None
+
+
+def manifest_of(directory: Path) -> Manifest:
+    """The manifest of a run directory, read without opening its journal. ConfigError where there is none."""
+    try:
+        return Manifest.model_validate_json((directory / PLAN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{directory} is not a run directory: {PLAN_FILE} can't be read ({error})") from None

@@ -1,0 +1,72 @@
+"""Results on record: a Result as JSON and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from branchwise.orchestrator.core.errors import Failure
+from branchwise.orchestrator.core.message import user
+from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.core.roles import Grade
+from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
+from branchwise.orchestrator.journal.decisions import usage_rows, usages
+
+
+def result_json(result: Result, content: bool = True) -> str:
+    """A result as JSON text; without ``content`` no text of the model is kept."""
+    t = result.trajectory if content else None
+    row = {
+        "answer": result.answer if content else None,
+        "stop": result.stop,
+        "value": result.value,
+        "votes": result.votes if content else [],
+        "drawn": usage_rows(result.drawn),
+        "cancelled": usage_rows(result.cancelled),
+        "failures": [[f.boundary, f.message] for f in result.failures],
+        "seconds": result.seconds,
+        "grade": [result.grade.correct, result.grade.expected] if result.grade else None,
+        "trajectory": [[[s.text, s.score] for s in t.steps], t.lineage, t.stop] if t else None,
+    }
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+
+
+def result_from(problem: Problem, payload: str) -> Result:
+    """The result on record for ``problem``."""
+    row: dict[str, Any] = json.loads(payload)
+    return Result(
+        problem.id,
+        row["answer"],
+        StopReason(row["stop"]),
+        _trajectory(problem, row["trajectory"]) if row["trajectory"] else None,
+        row["value"],
+        tuple((answer, weight) for answer, weight in row["votes"]),
+        usages(row["drawn"]),
+        usages(row["cancelled"]),
+        tuple(Failure(*failure) for failure in row["failures"]),
+        row["seconds"],
+        Grade(*row["grade"]) if row["grade"] else None,
+    )
+
+
+def problem_json(problem: Problem, content: bool = True) -> str:
+    """A problem's public half as JSON text."""
+    text = problem.text if content else ""
+    return json.dumps({"text": text, "metadata": dict(problem.metadata), "tags": problem.tags}, ensure_ascii=False)
+
+
+def problem_from(problem_id: str, payload: str) -> Problem:
+    """A problem as far as it is on record: its last message and its metadata."""
+    row: dict[str, Any] = json.loads(payload)
+    return Problem(problem_id, (user(row["text"]),), row["metadata"], tuple(row["tags"]))
+
+
+def _trajectory(problem: Problem, row: Any) -> Trajectory:
+    steps, lineage, stop = row
+    return Trajectory(
+        problem,
+        tuple(Step(text, score=score) for text, score in steps),
+        tuple(lineage),
+        StopReason(stop) if stop else None,
+    )

@@ -1,0 +1,137 @@
+"""Process reward of a model that writes a label after each step: the probability of the good one.
+
+1. For each step not scored yet: the problem and the steps up to it, as text.
+2. One token is drawn after that text; p(good) / (p(good) + p(bad)) from its log-probabilities is the step's
+   score.
+3. The step scores are reduced to the value: last for models trained on Monte Carlo labels, min or product for
+   those trained on correctness.
+
+Math-Shepherd (arXiv 2312.08935) and its followers mark steps this way. A label that is not among the
+alternatives returned is taken at the least likely one's probability, an upper bound; if both are missing
+there is no score.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from string import Template
+from typing import Literal
+
+from pydantic import Field
+
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.options import Options as _Options
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.request import Draw, Request
+from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.core.trajectory import Step, Trajectory
+from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards.reducers import Reducer, reduced
+
+
+class Options(_Options):
+    """Options of the label-token process reward."""
+
+    kind: Literal["label_token"] = "label_token"
+    model: str = Field(description="Name of the model that writes the labels.")
+    prompt: str = Field("$problem\n$steps", description="Template of the text before the label.")
+    step_end: str = Field("\n", description="Each step is made to end with this.")
+    good: str = Field("+", min_length=1, description="Label of a good step.")
+    bad: str = Field("-", min_length=1, description="Label of a bad step.")
+    reduce: Reducer = Field(description="How the step scores become the value.")
+    alternatives: int = Field(8, ge=2, description="Log-probabilities asked for at the label's position.")
+    max_steps: int = Field(32, gt=0, description="A solution with more steps is not judged.")
+
+
+class LabelToken:
+    """Scores steps by the label that a model would write after them."""
+
+    source: Source = "learned"
+
+    def __init__(self, options: Options, model: Backend) -> None:
+        self._options, self._model = options, model
+        self._template = Template(options.prompt)
+
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
+        """One judgement a trajectory; its steps that have a score keep it."""
+        if len(trajectories) == 1:
+            return [await self._score(trajectories[0])]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._score(trajectory)) for trajectory in trajectories]
+        return [task.result() for task in tasks]
+
+    def bound(self, trajectory: Trajectory, max_new_tokens: int) -> Usage:
+        """Labels of as many new steps as new tokens allow, each after the longest possible text."""
+        steps = min(self._options.max_steps, max_new_tokens)
+        tokens, exact = self._model.count_prompt(self._request(trajectory, len(trajectory.steps)))
+        return Usage(steps * (tokens + 2 * max_new_tokens), steps, calls=steps, exact=exact)
+
+    async def _score(self, trajectory: Trajectory) -> Judgement:
+        steps = trajectory.steps
+        if not steps:
+            return failed("nothing was written that could be judged", self.source)
+        if len(steps) > self._options.max_steps:
+            return failed(f"{len(steps)} steps, judged are at most {self._options.max_steps}", self.source)
+        new = [k for k, step in enumerate(steps) if step.score is None]
+        try:
+            labels = await self._labels([self._request(trajectory, k + 1) for k in new])
+        except BackendError as error:
+            return failed(str(error), self.source)
+        scores = {
+            k: probability(label, self._options.good, self._options.bad)
+            for k, label in zip(new, labels, strict=True)
+        }
+        values = [scores.get(k, step.score) for k, step in enumerate(steps)]
+        if any(value is None for value in values):
+            return failed("neither label is among the alternatives", self.source, labels[0].text)
+        known = tuple(value for value in values if value is not None)
+        return judged(
+            reduced(self._options.reduce, known), scale="probability", source=self.source, step_values=known
+        )
+
+    async def _labels(self, requests: list[Request]) -> list[Draw]:
+        if len(requests) == 1:
+            return [(await self._model.generate(requests[0]))[0]]
+        tasks: list[asyncio.Task[tuple[Draw, ...]]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._model.generate(request)) for request in requests]
+        except BaseExceptionGroup as errors:  # one label lost is the whole judgement lost
+            raise errors.exceptions[0] from None
+        return [task.result()[0] for task in tasks]
+
+    def _request(self, trajectory: Trajectory, steps: int) -> Request:
+        text = "".join(self._ended(step) for step in trajectory.steps[:steps])
+        prompt = self._template.safe_substitute(problem=trajectory.problem.text, steps=text)
+        return Request(
+            prompt=prompt, max_tokens=1, temperature=0.0, seed=0, logprobs=self._options.alternatives
+        )
+
+    def _ended(self, step: Step) -> str:
+        end = self._options.step_end
+        return step.text if step.text.endswith(end) else step.text + end
+
+
+def probability(draw: Draw, good: str, bad: str) -> float | None:
+    """p(good) / (p(good) + p(bad)) at a draw's first token; None where neither is listed."""
+    if not draw.logprobs:
+        return None
+    top = dict(draw.logprobs[0].top) or {draw.logprobs[0].token: draw.logprobs[0].logprob}
+    if good not in top and bad not in top:
+        return None
+    least = min(top.values())
+    difference = top.get(bad, least) - top.get(good, least)
+    return 1.0 / (1.0 + math.exp(min(difference, 700.0)))
+
+
+def needs(options: Options) -> dict[str, frozenset[str]]:
+    """Log-probabilities after a plain text."""
+    return {options.model: frozenset({"completion", "logprobs"})}
+
+
+def build(options: Options, parts: Parts) -> LabelToken:
+    """The reward over its model."""
+    return LabelToken(options, parts.model(options.model))

@@ -1,0 +1,222 @@
+"""Session: one run, opened. It owns the journal and the models, and closes them.
+
+The Python API (api.py) and the command line (cli.py) are two thin layers over this.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+from branchwise.orchestrator.backends.stack import stacked
+from branchwise.orchestrator.core.answers import final_answer, to_answer
+from branchwise.orchestrator.core.budget import Budget
+from branchwise.orchestrator.core.decisions import Decision
+from branchwise.orchestrator.core.errors import ConfigError, Suspended
+from branchwise.orchestrator.core.events import Event, RunFinished, RunStarted
+from branchwise.orchestrator.core.expansion import Answer
+from branchwise.orchestrator.core.options import ModelOptions, Parts
+from branchwise.orchestrator.core.problem import Problem, problem
+from branchwise.orchestrator.core.result import Result, SearchRecord
+from branchwise.orchestrator.core.roles import Backend, Grade, Task
+from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.engine.batch import run_batch
+from branchwise.orchestrator.engine.episode import Episode
+from branchwise.orchestrator.engine.run import Run
+from branchwise.orchestrator.journal.decisions import DecisionLog
+from branchwise.orchestrator.journal.manifest import Manifest, plan_hash, settle_manifest
+from branchwise.orchestrator.journal.results import result_from
+from branchwise.orchestrator.journal.store import Journal, read_decisions
+from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.workflow.compile import compile_workflow
+from branchwise.orchestrator.workflow.load import Loaded
+from branchwise.orchestrator.workflow.validate import validate
+from branchwise.sandboxes.calculator import evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a run is made: everything besides workflow and problems."""
+
+    seed: int = 0
+    concurrency: int = 8
+    out: Path | None = None
+    reuse: tuple[Path, ...] = ()
+    budget: Budget | None = None
+    limit: int | None = None
+    replay: bool = False
+    task_name: str | None = None
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    on_event: Callable[[Event], None] = lambda event: None
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A task around bare problems: answers are read in the usual ways, nothing can be graded."""
+
+    given: tuple[Problem, ...]
+    name: str = "problems"
+
+    def problems(self) -> Iterator[Problem]:
+        """The problems as given."""
+        return iter(self.given)
+
+    def answer(self, trajectory: Trajectory) -> Answer | None:
+        """A boxed answer, one after ####, after "the answer is", else the last number."""
+        return to_answer(final_answer(trajectory.text, last_number=True))
+
+    def grade(self, problem_id: str, answer: str | None) -> Grade:
+        """There is no key."""
+        return Grade(None)
+
+
+def as_task(problems: Task | Iterable[Problem | str]) -> Task:
+    """A task as it is; problems or plain texts as a task without a key. ConfigError where ids repeat."""
+    if not isinstance(problems, Iterable):
+        return problems
+    given = tuple(
+        problem(one, f"problem-{number}") if isinstance(one, str) else one for number, one in enumerate(problems)
+    )
+    ids = [one.id for one in given]
+    if len(set(ids)) < len(ids):
+        raise ConfigError("two problems have the same id; the journal needs one id a problem")
+    return Plain(given)
+
+
+@dataclass(slots=True)
+class Session:
+    """An open run. ``results()`` hands them out: first those on record, then each when it is finished."""
+
+    run: Run
+    task: Task
+    loaded: Loaded
+    settings: Settings
+    notes: list[str]
+
+    def problems(self) -> Iterator[Problem]:
+        """The problems of this run."""
+        return islice(self.task.problems(), self.settings.limit)
+
+    async def results(self) -> AsyncIterator[Result]:
+        """Every result. Suspended or JournalError where the run ended early; it can be resumed."""
+        self.run.notify(RunStarted(self.settings.seed, _text(self.run.journal.directory), len(self._recorded())))
+        for result in self.finished():
+            yield result
+        solve = compile_workflow(self.loaded.workflow, self._parts(), self.settings.seed)
+
+        async def graded(episode: Episode) -> Result:
+            result = await solve(episode)
+            return replace(result, grade=self.task.grade(episode.problem.id, result.answer))
+
+        try:
+            async for result in run_batch(self.run, self.problems(), graded, self.settings.concurrency):
+                yield self._with_record(result, Trajectory(self._problem_of(result)))
+        except Suspended:
+            self.run.notify(RunFinished(suspended=True))
+            raise
+        self.run.notify(RunFinished())
+
+    def finished(self) -> Iterator[Result]:
+        """The results on record."""
+        recorded = self._recorded()
+        if recorded:
+            for given in self.problems():
+                if given.id in recorded:
+                    yield self._with_record(result_from(given, recorded[given.id]), Trajectory(given))
+
+    def _recorded(self) -> dict[str, str]:
+        return dict(self.run.journal.results())
+
+    def _problem_of(self, result: Result) -> Problem:
+        return result.trajectory.problem if result.trajectory else Problem(result.problem_id, ())
+
+    def _with_record(self, result: Result, root: Trajectory) -> Result:
+        """The result with its way to the decisions: from the file, or kept in memory where there is none."""
+        directory, problem_id = self.run.journal.directory, result.problem_id
+        kept = None if directory else self.run.journal.decisions_of(problem_id)
+
+        def record() -> list[SearchRecord]:
+            rows = kept if directory is None else read_decisions(directory, problem_id)
+            return [(node, root, _decoded(root, recorded)) for node, recorded in (rows or {}).items()]
+
+        return replace(result, record=record)
+
+    def _parts(self) -> Parts:
+        return Parts(self.run.models.__getitem__, self.task.answer, evaluate, self.loaded.directory)
+
+
+@asynccontextmanager
+async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncIterator[Session]:
+    """Check everything, then open journal and models. ConfigError before anything is spent."""
+    workflow = loaded.workflow
+    validate(workflow)
+    if settings.budget is not None:
+        workflow = workflow.model_copy(update={"budget": settings.budget})
+        loaded = replace(loaded, workflow=workflow)
+    journal = Journal(
+        settings.out,
+        durability=workflow.journal.durability,
+        content=workflow.journal.content,
+        reuse=settings.reuse,
+        replay_only=settings.replay,
+    )
+    try:
+        models = _models(loaded, settings, journal)
+        notes = settle_manifest(journal, _manifest(loaded, settings, models))
+        run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
+        try:
+            yield Session(run, task, loaded, settings, notes)
+        finally:
+            await run.aclose()
+    finally:
+        journal.close()
+
+
+def _models(loaded: Loaded, settings: Settings, journal: Journal) -> dict[str, Backend]:
+    unknown = set(settings.backends) - set(loaded.workflow.models)
+    if unknown:
+        raise ConfigError(f"backends are given for models that the workflow does not have: {', '.join(unknown)}")
+    models = {}
+    for name, options in loaded.workflow.models.items():
+        given = settings.backends.get(name)
+        models[name] = stacked(given or build_backend(options, loaded.directory), journal, options)
+    return models
+
+
+def build_backend(options: ModelOptions, directory: Path) -> Backend:
+    """A raw backend; relative paths in its options start at ``directory``."""
+    backend: Backend = find("backend", options.kind).module.build(options)
+    return backend
+
+
+def _manifest(loaded: Loaded, settings: Settings, models: Mapping[str, Backend]) -> Manifest:
+    resolved = loaded.workflow.model_dump(mode="json", exclude={"models": {"__all__": TRANSPORT}})
+    return Manifest(
+        plan=json.loads(json.dumps(loaded.data, default=str)),
+        plan_hash=plan_hash(json.dumps(resolved, sort_keys=True)),
+        seed=settings.seed,
+        version=version("branchwise"),
+        models={name: str(model.identity) for name, model in models.items()},
+        source=loaded.source,
+        directory=str(loaded.directory.resolve()),
+        task=settings.task_name,
+        limit=settings.limit,
+        concurrency=settings.concurrency,
+    )
+
+
+TRANSPORT = {"max_in_flight", "requests_per_second", "retries", "timeout_seconds", "url"}
+"""Options of models that say how they are reached, not what they answer: they may change on resume."""
+
+
+def _decoded(root: Trajectory, recorded: list[tuple[str, str]]) -> list[Decision]:
+    return DecisionLog(root, lambda seq, kind, payload: None, recorded).replay()
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,116 @@
+"""Compile: a checked workflow becomes a langgraph graph, and a graph becomes what solves an episode.
+
+langgraph is the workflow layer only: bounded loops and routes between nodes. The search inside a node is plain
+asyncio. No checkpointer, since the journal resumes; a full path map and a recursion limit always; its tracing
+stays off, since it would post prompts to a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
+from branchwise.orchestrator.engine.batch import Solve
+from branchwise.orchestrator.engine.episode import Episode, SearchPlan
+from branchwise.orchestrator.engine.expand import Means
+from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.workflow.nodes import State, Step, agent_step, search_step
+from branchwise.orchestrator.workflow.spec import END, SearchNode, Workflow
+from branchwise.orchestrator.workflow.validate import graph_of
+
+
+def compile_workflow(workflow: Workflow, parts: Parts, seed: int) -> Solve:
+    """The coroutine that takes an episode through the workflow and brings back its result."""
+    graph = _langgraph(workflow, {name: _step(workflow, name, parts, seed) for name in workflow.nodes})
+    limit = 2 * _most_supersteps(workflow) + 8
+
+    async def solve(episode: Episode) -> Result:
+        from langsmith import tracing_context
+
+        with tracing_context(enabled=False):
+            state: State = await graph.ainvoke(State(episode=episode), {"recursion_limit": limit})
+        return _result(episode, state)
+
+    return solve
+
+
+def _langgraph(workflow: Workflow, steps: dict[str, Step]) -> Any:
+    from langgraph.graph import END as GRAPH_END
+    from langgraph.graph import START, StateGraph
+
+    builder: Any = StateGraph(State)
+    for name, step in steps.items():
+        builder.add_node(name, step)
+    checked = graph_of(workflow)
+    builder.add_edge(START, workflow.first)
+    for name in workflow.nodes:
+        targets = {*checked.successors(name), END}
+        paths = {target: GRAPH_END if target == END else target for target in targets}
+        builder.add_conditional_edges(name, _router(workflow, name), paths)
+    return builder.compile()
+
+
+def _router(workflow: Workflow, name: str) -> Callable[[State], str]:
+    """Where to go from a node: to the end if the episode stopped, else along the route, visits permitting."""
+
+    def route(state: State) -> str:
+        if state.get("stop") is not None:
+            return END
+        following = workflow.nodes[name].next
+        target = following if isinstance(following, str) else following[state["route"]]
+        for _ in workflow.nodes:
+            node = workflow.nodes.get(target)
+            if node is None or node.max_visits is None or state["visits"].get(target, 0) < node.max_visits:
+                return target
+            target = node.otherwise
+        return END
+
+    return route
+
+
+def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
+    node = workflow.nodes[name]
+    if not isinstance(node, SearchNode):
+        kind = node.agent.kind
+        agent = find("agent", kind).module.build(node.agent, parts)
+        return agent_step(name, agent, "policy" if kind == "solver" else kind)
+    build, algorithm = find("search", node.algorithm.kind).module.build, node.algorithm
+    policy = find("agent", node.policy.kind).module.build(node.policy, parts)
+    reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
+    means = Means(policy, reward, parts.answer, seed)
+
+    def start(root: Trajectory) -> Any:
+        return build(algorithm, root)
+
+    return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit))
+
+
+def _most_supersteps(workflow: Workflow) -> int:
+    """No node without max_visits can come round without passing one that has it."""
+    bounded = sum(node.max_visits or 0 for node in workflow.nodes.values())
+    return len(workflow.nodes) * (bounded + 1)
+
+
+def _result(episode: Episode, state: State) -> Result:
+    draft = state.get("draft")
+    stop = state.get("stop") or _ended(draft is not None and draft.answer is not None, episode)
+    return Result(
+        episode.problem.id,
+        draft.answer.text if draft and draft.answer else None,
+        stop,
+        draft.trajectory if draft else None,
+        draft.value if draft else None,
+        tuple(sorted(state.get("votes", ()), key=lambda vote: -vote[1])),
+        tuple(sorted(episode.drawn.by_role.items())),
+        tuple(sorted(episode.cancelled.by_role.items())),
+        tuple(episode.failures),
+    )
+
+
+def _ended(answered: bool, episode: Episode) -> StopReason:
+    if answered:
+        return StopReason.ANSWERED
+    return StopReason.FAILED if episode.failures else StopReason.BAD_FORMAT

@@ -1,0 +1,104 @@
+"""Workflow: what a user may write, as closed models. The same models serve YAML, Python and the JSON Schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from branchwise.orchestrator.core.budget import Budget
+from branchwise.orchestrator.core.options import ModelOptions, Options
+from branchwise.orchestrator.plugins import Role, kinds
+from branchwise.orchestrator.search.selection import Rule
+
+END = "end"
+
+
+def _one_of(role: Role) -> Any:
+    """The tagged union of a role's options."""
+    options = tuple(kind.module.Options for kind in kinds(role).values())
+    return Annotated[Union[options], Field(discriminator="kind")]  # noqa: UP007 - made at run time
+
+
+if TYPE_CHECKING:
+    Algorithm: TypeAlias = Options
+    Reward: TypeAlias = Options
+    Agent: TypeAlias = Options
+    Model: TypeAlias = ModelOptions
+else:
+    Algorithm, Reward, Agent, Model = (_one_of(role) for role in ("search", "reward", "agent", "backend"))
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Node(_Closed):
+    next: str | dict[str, str] = Field(
+        END, description="The node that follows, or by route: a reviewer's routes are accept and revise."
+    )
+    max_visits: int | None = Field(None, gt=0, description="Times this node may be entered for one problem.")
+    otherwise: str = Field(END, description="Where to go instead when max_visits is used up.")
+
+
+class SearchNode(_Node):
+    """A node that searches: an algorithm grows trajectories that a policy proposes and a reward judges."""
+
+    kind: Literal["search"] = "search"
+    algorithm: Algorithm = Field(description="Where to look next.")
+    policy: Agent = Field(description="Who proposes.")
+    reward: Reward | None = Field(None, description="Who judges.")
+    select: Rule | None = Field(
+        None, description="Which finished answer wins; default: weighted with a reward, majority without."
+    )
+    window: int = Field(64, gt=0, description="Most tickets out at once: the logical room.")
+    commit: Literal["ticket", "arrival"] = Field(
+        "ticket", description="Order in which outcomes are told; arrival gives up equality between runs."
+    )
+
+    @property
+    def rule(self) -> Rule:
+        """The selection rule in force."""
+        return self.select or ("weighted" if self.reward is not None else "majority")
+
+
+class AgentNode(_Node):
+    """A node in which one agent speaks once."""
+
+    kind: Literal["agent"] = "agent"
+    agent: Agent = Field(description="Who speaks.")
+
+
+Node = Annotated[SearchNode | AgentNode, Field(discriminator="kind")]
+
+
+class JournalOptions(_Closed):
+    """How the run is recorded."""
+
+    durability: Literal["normal", "full"] = Field(
+        "normal", description="normal survives kill -9; full survives loss of power, at 2 ms a write."
+    )
+    content: bool = Field(True, description="Keep texts; without them nothing can be replayed.")
+
+
+class Workflow(_Closed):
+    """A checked graph of agents and searches, with the models they speak through and the budget they have."""
+
+    version: Literal[1] = Field(1, description="Version of this format.")
+    name: str = Field("", description="Shown in tables.")
+    description: str = Field("", description="One sentence on what it does.")
+    models: dict[str, Model] = Field(min_length=1, description="Models by the name used below.")
+    nodes: dict[str, Node] = Field(min_length=1, description="The graph; the first node is the start.")
+    start: str | None = Field(None, description="The node to begin with; default: the first.")
+    budget: Budget = Field(default_factory=Budget, description="Limits on the run, each problem, each branch.")
+    journal: JournalOptions = Field(default_factory=JournalOptions, description="How the run is recorded.")
+
+    @property
+    def first(self) -> str:
+        """The node to begin with."""
+        return self.start or next(iter(self.nodes))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a workflow file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Workflow.model_json_schema()}
