@@ -29,7 +29,7 @@ _MAX_PASSES: Final = 16
 
 _DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-"))
 _LATEX: Final = (
-    (re.compile(r"\\(?:[!,;: ]|(?:left|right|displaystyle|quad|qquad)(?![A-Za-z]))"), ""),
+    (re.compile(r"(?<!\\)\\(?:[!,;: ]|(?:left|right|displaystyle|quad|qquad)(?![A-Za-z]))"), ""),
     (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
     (re.compile(r"\\([$%])"), r"\1"),
     (re.compile(r"\{,\}"), ","),
@@ -166,7 +166,7 @@ def _fraction(text: str | None) -> Fraction:
 
 
 def _normalised(text: str) -> str:
-    text = re.sub(r" ?([()\[\]{}=+*/^<>|]) ?", r"\1", text.casefold())
+    text = re.sub(r" ?([()\[\]{}=+*/^<>|-]) ?| (?=\\)", r"\1", text.casefold())
     text = re.sub(r" ?, ?", ", ", text)
     return _ENDING.sub("", _ARTICLE.sub("", _BEGINNING.sub("", text))).strip()
 
