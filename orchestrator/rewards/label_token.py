@@ -41,7 +41,7 @@ class Options(_Options):
     step_end: str = Field("\n", description="Each step is made to end with this.")
     good: str = Field("+", min_length=1, description="Label of a good step.")
     bad: str = Field("-", min_length=1, description="Label of a bad step.")
-    reduce: Reducer = Field(description="How the step scores become the value.")
+    reducer: Reducer = Field(description="How the step scores become the value.")
     alternatives: int = Field(8, ge=2, description="Log-probabilities asked for at the label's position.")
     max_steps: int = Field(32, gt=0, description="A solution with more steps is not judged.")
 
@@ -89,7 +89,7 @@ class LabelToken:
             return failed("neither label is among the alternatives", self.source, labels[0].text)
         known = tuple(value for value in values if value is not None)
         return judged(
-            reduced(self._options.reduce, known), scale="probability", source=self.source, step_values=known
+            reduced(self._options.reducer, known), scale="probability", source=self.source, step_values=known
         )
 
     async def _labels(self, requests: list[Request]) -> list[Draw]:
@@ -119,7 +119,8 @@ def probability(draw: Draw, good: str, bad: str) -> float | None:
     """p(good) / (p(good) + p(bad)) at a draw's first token; None where neither is listed."""
     if not draw.logprobs:
         return None
-    top = dict(draw.logprobs[0].top) or {draw.logprobs[0].token: draw.logprobs[0].logprob}
+    first = draw.logprobs[0]
+    top = {**dict(first.top), first.token: first.logprob}
     if good not in top and bad not in top:
         return None
     least = min(top.values())

@@ -1,13 +1,15 @@
 """Best-of-N: draw N whole answers, keep them all; which one wins is the node's `select` rule.
 
 1. Ask for N whole answers from the root, numbered 0 to N - 1 (so best-of-16 finds best-of-8's draws).
-2. Finish when all have been told.
+2. Finish when all have been told; with ``until_decided`` as soon as no other answer can overtake the one in
+   front any more, which gives the same majority for fewer draws. What is still out is then cancelled.
 
 Without a reward and with ``select: majority`` this is self-consistency (Wang et al., arXiv 2203.11171).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -28,6 +30,9 @@ class Options(_Options):
         gt=0,
         description="Draws a ticket; without a reward they share one request where the model allows it.",
     )
+    until_decided: bool = Field(
+        False, description="Stop when the majority can't change any more; for select: majority."
+    )
     wants_reward: ClassVar[bool] = False
 
 
@@ -36,6 +41,7 @@ class State:
     """Everything that changes: draws asked for, tickets given out and still out, what was told."""
 
     asked: int = 0
+    told: int = 0
     tickets: int = 0
     out: list[int] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
@@ -53,12 +59,15 @@ class BestOfN:
 
     @property
     def finished(self) -> bool:
-        """True once all N have been told."""
-        return self._state.asked == self._options.n and not self._state.out
+        """True once all N have been told, or the vote is decided."""
+        told, n = self._state.told, self._options.n
+        return told == n or (self._options.until_decided and decided(self._state.candidates, n - told))
 
     def ask(self, room: int) -> list[Expansion]:
         """The next draws, at most ``room`` tickets of them."""
         state = self._state
+        if self.finished:
+            return []
         asked: list[Expansion] = []
         while len(asked) < room and state.asked < self._options.n:
             count = min(self._options.batch, self._options.n - state.asked)
@@ -71,6 +80,7 @@ class BestOfN:
     def tell(self, outcome: Outcome) -> None:
         """Keep what was finished."""
         self._state.out.remove(outcome.ticket)
+        self._state.told += len(outcome.candidates)
         self._state.candidates += [candidate for candidate in outcome.candidates if candidate.done]
 
     def candidates(self) -> list[Candidate]:
@@ -84,6 +94,13 @@ class BestOfN:
     def from_state(self, state: str) -> None:
         """Go on from a saved state."""
         self._state = _CODEC.validate_json(state)
+
+
+def decided(candidates: list[Candidate], remaining: int) -> bool:
+    """True where the most frequent answer keeps its lead even if all ``remaining`` draws go to the second."""
+    votes = Counter(candidate.answer.canonical for candidate in candidates if candidate.answer is not None)
+    (_, first), (_, second) = [*votes.most_common(2), ("", 0), ("", 0)][:2]
+    return first > second + remaining
 
 
 def most_draws(options: Options) -> int:

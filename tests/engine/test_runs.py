@@ -1,0 +1,211 @@
+"""Whole runs over the scripted backend: order, budgets, deadlines, faults, cancellation, suspension, reuse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from branchwise.orchestrator.api import solve, solve_batch, solve_batch_sync, solve_iter
+from branchwise.orchestrator.backends.scripted import ScriptedBackend
+from branchwise.orchestrator.core.errors import BackendError, ConfigError, JournalError, Suspended
+from branchwise.orchestrator.core.request import Request
+from branchwise.orchestrator.core.trajectory import StopReason
+from branchwise.orchestrator.session import Settings, as_task, open_session
+from branchwise.orchestrator.workflow.load import read_workflow
+
+from tests.engine.flows import flow, script
+
+BEAM = {"kind": "beam", "width": 2, "expansions": 3, "depth": 4}
+VOTE = {"kind": "best_of_n", "n": 9, "until_decided": True}
+EIGHT = {"kind": "best_of_n", "n": 8}
+PROBLEMS = [f"problem {number}" for number in range(6)]
+
+
+def noisy(**changes: Any) -> ScriptedBackend:
+    noise = random.Random()
+    return ScriptedBackend(script, delay=lambda request, seed: noise.random() * 0.01, **changes)
+
+
+def tree_rows(result: Any) -> Any:
+    return sorted((node, json.dumps(data, sort_keys=True)) for node, data in result.tree().nodes(data=True))
+
+
+@pytest.mark.parametrize("algorithm", [BEAM, VOTE, EIGHT])
+async def test_same_seed_same_trees_under_shuffled_completion(algorithm: dict[str, Any]) -> None:
+    reward = algorithm is not VOTE
+    runs = [
+        await solve_batch(PROBLEMS, flow(algorithm, reward), seed=5, backends={"m": noisy()}) for _ in range(4)
+    ]
+    trees = [[(r.answer, r.votes, r.drawn, tree_rows(r)) for r in run] for run in runs]
+    assert all(tree == trees[0] for tree in trees)
+    other = await solve_batch(PROBLEMS, flow(algorithm, reward), seed=6, backends={"m": noisy()})
+    assert [tree_rows(r) for r in other] != [tree_rows(r) for r in runs[0]]
+
+
+async def test_best_of_16_takes_over_the_draws_of_best_of_8(tmp_path: Path) -> None:
+    first, second = ScriptedBackend(script), ScriptedBackend(script)
+    await solve_batch(PROBLEMS, flow(EIGHT), seed=5, out=tmp_path / "8", backends={"m": first})
+    sixteen = flow({"kind": "best_of_n", "n": 16})
+    results = await solve_batch(
+        PROBLEMS, sixteen, seed=5, out=tmp_path / "16", reuse=[tmp_path / "8"], backends={"m": second}
+    )
+    assert (first.calls, second.calls) == (8 * 6, 8 * 6)
+    assert all(result.usage_of("policy").calls == 16 for result in results)
+
+
+async def test_replay_makes_no_call_and_refuses_what_is_not_on_record(tmp_path: Path) -> None:
+    whole = await solve_batch(PROBLEMS, flow(BEAM), seed=5, out=tmp_path / "a", backends={"m": noisy()})
+    silent = ScriptedBackend(script)
+    settings: dict[str, Any] = {"reuse": [tmp_path / "a"], "replay": True, "backends": {"m": silent}}
+    again = await solve_batch(PROBLEMS, flow(BEAM), seed=5, **settings)
+    assert silent.calls == 0
+    assert [tree_rows(r) for r in again] == [tree_rows(r) for r in whole]
+    with pytest.raises(JournalError, match="not on record"):
+        await solve_batch(PROBLEMS, flow(BEAM), seed=6, **settings)
+
+
+async def test_a_decided_vote_cancels_what_is_out_down_to_the_backend() -> None:
+    backend = ScriptedBackend(lambda request, seed: "answer: 1", delay=lambda r, s: delay_of(backend))
+
+    def delay_of(current: ScriptedBackend) -> float:
+        return 0.001 if current.calls <= 5 else 30.0
+
+    result = await asyncio.wait_for(solve("p", flow(VOTE, reward=False), backends={"m": backend}), 10)
+    assert (result.answer, result.stop) == ("1", StopReason.ANSWERED)
+    assert backend.cancelled == 4
+    assert backend.in_flight == 0
+    assert dict(result.votes) == {"1": 5}
+    assert dict(result.cancelled)["policy"].calls == 4
+
+
+async def test_a_problems_hard_token_budget_is_never_overshot_and_decided_in_ticket_order() -> None:
+    budget = {"problem": {"tokens": 120}}
+    runs = [
+        await solve_batch(PROBLEMS, flow(EIGHT, budget=budget), seed=5, backends={"m": noisy()}) for _ in range(3)
+    ]
+    for results in runs:
+        assert all(result.usage.tokens <= 120 for result in results)
+        assert {result.stop for result in results} == {StopReason.BUDGET_TOKENS}
+        assert all(result.answer is not None for result in results)
+    assert [[tree_rows(r) for r in run] for run in runs[1:]] == [[tree_rows(r) for r in runs[0]]] * 2
+
+
+async def test_a_branch_has_a_budget_of_its_own() -> None:
+    result = await solve("p", flow(BEAM, budget={"branch": {"calls": 3}}), seed=5, backends={"m": noisy()})
+    children: dict[str, int] = {}
+    for node in result.tree().nodes:
+        children[node.split(".")[0]] = children.get(node.split(".")[0], 0) + 1
+    del children["root"]
+    assert max(children.values()) <= 3
+    assert result.stop is StopReason.BUDGET_CALLS
+
+
+async def test_a_runs_hard_call_budget_is_kept_and_every_problem_gets_its_best_answer() -> None:
+    backend = noisy()
+    results = await solve_batch(
+        PROBLEMS, flow(EIGHT, budget={"run": {"calls": 30}}), concurrency=3, backends={"m": backend}
+    )
+    assert backend.calls == 30
+    assert len(results) == 6
+    assert sum(result.usage.calls for result in results) == 30
+    assert [result.answer for result in results[:3]] != [None] * 3
+    assert StopReason.BUDGET_CALLS in {result.stop for result in results}
+
+
+async def test_a_runs_role_budget_counts_that_role_only() -> None:
+    backend = noisy()
+    limits = {"run": {"roles": {"policy": {"calls": 10}, "verifier": {"calls": 1}}}}
+    await solve_batch(PROBLEMS, flow(EIGHT, budget=limits), backends={"m": backend})
+    assert backend.calls == 10
+
+
+async def test_time_is_up_the_best_so_far_is_the_answer() -> None:
+    backend = ScriptedBackend(script, delay=lambda request, seed: 0.001 if seed % 2 else 60.0)
+    budget = {"problem": {"seconds": 0.3}}
+    result = await asyncio.wait_for(solve("p", flow(EIGHT, budget=budget), backends={"m": backend}), 10)
+    assert result.stop is StopReason.BUDGET_SECONDS
+    assert result.answer is not None
+    assert backend.in_flight == 0
+
+
+async def test_faults_cost_candidates_not_problems() -> None:
+    def fails(request: Request, seed: int) -> BackendError | None:
+        return BackendError("lost") if random.Random(seed).random() < 0.3 else None
+
+    results = await solve_batch(PROBLEMS, flow(EIGHT), backends={"m": noisy(fails=fails)})
+    assert all(result.answer is not None for result in results)
+    lost = sum(len(result.failures) for result in results)
+    assert 5 <= lost <= 25
+    assert {failure.boundary for result in results for failure in result.failures} == {"backend"}
+
+
+async def test_a_problem_that_loses_everything_is_failed_and_the_others_go_on() -> None:
+    def fails(request: Request, seed: int) -> BackendError | None:
+        return BackendError("lost") if "problem 2" in (request.prompt or "") else None
+
+    results = await solve_batch(PROBLEMS, flow(BEAM), backends={"m": noisy(fails=fails)})
+    assert [result.stop is StopReason.FAILED for result in results] == [n == 2 for n in range(6)]
+
+
+async def test_our_own_bug_crashes_loudly_and_leaves_a_resumable_run(tmp_path: Path) -> None:
+    def broken(request: Request, seed: int) -> str:
+        if "problem 3" in (request.prompt or ""):
+            raise ZeroDivisionError("a bug")
+        return script(request, seed)
+
+    with pytest.raises(ZeroDivisionError):
+        await solve_batch(PROBLEMS, flow(BEAM), out=tmp_path, concurrency=2, backends={"m": ScriptedBackend(broken)})
+    mended = ScriptedBackend(script)
+    results = await solve_batch(PROBLEMS, flow(BEAM), out=tmp_path, concurrency=2, backends={"m": mended})
+    assert len(results) == 6
+
+
+async def test_a_suspended_run_drains_and_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    expected = await solve_batch(PROBLEMS, flow(BEAM), seed=5, backends={"m": noisy()})
+    loaded = read_workflow(flow(BEAM), {}, Path())
+    first = noisy()
+    settings = Settings(seed=5, concurrency=3, out=tmp_path, backends={"m": first})
+    with pytest.raises(Suspended):
+        async with open_session(loaded, as_task(PROBLEMS), settings) as session:
+            asyncio.get_running_loop().call_later(0.05, session.run.suspend)
+            async for _ in session.results():
+                pass
+    assert first.cancelled == 0
+    second = noisy()
+    results = await solve_batch(PROBLEMS, flow(BEAM), seed=5, out=tmp_path, concurrency=3, backends={"m": second})
+    whole = noisy()
+    await solve_batch(PROBLEMS, flow(BEAM), seed=5, backends={"m": whole})
+    assert first.calls + second.calls == whole.calls
+    assert [(r.answer, tree_rows(r)) for r in results] == [(r.answer, tree_rows(r)) for r in expected]
+
+
+async def test_another_plan_in_the_same_directory_is_refused_with_the_reason(tmp_path: Path) -> None:
+    await solve_batch(PROBLEMS, flow(BEAM), out=tmp_path, backends={"m": noisy()})
+    with pytest.raises(ConfigError, match="the plan changed"):
+        await solve_batch(PROBLEMS, flow(EIGHT), out=tmp_path, backends={"m": noisy()})
+    with pytest.raises(ConfigError, match="the seed changed"):
+        await solve_batch(PROBLEMS, flow(BEAM), seed=9, out=tmp_path, backends={"m": noisy()})
+
+
+async def test_arrival_order_resumes_from_the_recorded_log(tmp_path: Path) -> None:
+    workflow = flow(BEAM, commit="arrival")
+    results = await solve_batch(PROBLEMS, workflow, out=tmp_path, backends={"m": noisy()})
+    silent = ScriptedBackend(script)
+    again = await solve_batch(PROBLEMS, workflow, out=tmp_path, backends={"m": silent})
+    assert silent.calls == 0
+    assert [tree_rows(r) for r in again] == [tree_rows(r) for r in results]
+
+
+async def test_results_come_as_they_are_finished() -> None:
+    backend = ScriptedBackend(script, delay=lambda r, s: 0.5 if "problem 0" in (r.prompt or "") else 0.0)
+    order = [r.problem_id async for r in solve_iter(PROBLEMS, flow(EIGHT), concurrency=6, backends={"m": backend})]
+    assert sorted(order) == [f"problem-{n}" for n in range(6)]
+    assert order[-1] == "problem-0"
+
+
+async def test_the_sync_form_works_under_a_running_loop() -> None:
+    assert len(solve_batch_sync(PROBLEMS[:2], flow(EIGHT), backends={"m": ScriptedBackend(script)})) == 2

@@ -1,0 +1,80 @@
+"""A toy world for the laws: what grows where is a function of the lineage alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from branchwise.orchestrator.core.errors import Failure
+from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.judgement import failed, judged
+from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.core.problem import problem
+from branchwise.orchestrator.core.roles import Search
+from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
+from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.plugins import find, kinds
+
+ROOT = Trajectory(problem("a toy", "toy"))
+
+SMALL: dict[str, list[dict[str, object]]] = {
+    "greedy": [{}],
+    "best_of_n": [{"n": 6}, {"n": 7, "batch": 3}, {"n": 9, "until_decided": True}],
+    "beam": [{"width": 2, "expansions": 3, "depth": 4}, {"width": 1, "expansions": 1, "depth": 3}],
+}
+"""Settings under which each algorithm is put on trial; one that is missing here runs with its defaults."""
+
+
+def all_settings() -> list[Options]:
+    """Every algorithm found on disk, under each of its small settings."""
+    return [
+        kind.module.Options(**settings) for kind in kinds("search").values() for settings in SMALL.get(kind.name, [{}])
+    ]
+
+
+def new_search(options: Options) -> Search:
+    """The search over the toy problem."""
+    search: Search = find("search", options.kind).module.build(options, ROOT)
+    return search
+
+
+def grow(expansion: Expansion, failure_rate: float = 0.0) -> Outcome:
+    """What an expansion brings: chance decides by lineage, so order can't matter."""
+    children = [_child(expansion, k, failure_rate) for k in range(expansion.first, expansion.first + expansion.count)]
+    return Outcome(expansion.ticket, tuple(children), (("policy", Usage(3, 2 * expansion.count, calls=1)),))
+
+
+def _child(expansion: Expansion, k: int, failure_rate: float) -> Candidate:
+    lineage = (*expansion.parent.lineage, k)
+    rng = random.Random(repr(lineage))
+    parents = len(expansion.parent.steps)
+    if rng.random() < failure_rate:
+        lost = expansion.parent.extend((), k, StopReason.FAILED)
+        return Candidate(lost, failure=Failure("backend", "lost"), parent_steps=parents)
+    ends = expansion.to_end or rng.random() < 0.2
+    trajectory = expansion.parent.extend((Step(f"{lineage}\n"),), k, StopReason.ANSWERED if ends else None)
+    answer = Answer("", str(rng.randrange(3))) if ends and rng.random() < 0.9 else None
+    if rng.random() < failure_rate:
+        return Candidate(trajectory, answer, failed("no verdict"), parent_steps=parents)
+    return Candidate(trajectory, answer, judged(rng.random(), scale="probability", source="rule"), None, parents)
+
+
+def run(
+    search: Search,
+    window: int,
+    failure_rate: float = 0.0,
+    between: Callable[[Search], Search] = lambda search: search,
+) -> tuple[list[Expansion], Search]:
+    """Drive a search by hand, telling in ticket order; ``between`` may swap the search after each tell."""
+    asked: list[Expansion] = []
+    out: dict[int, Expansion] = {}
+    while not search.finished:
+        new = search.ask(window - len(out))
+        assert len(new) <= window - len(out), "asked for more than there is room for"
+        asked += new
+        out |= {expansion.ticket: expansion for expansion in new}
+        assert out, "neither finished nor waiting for anything"
+        ticket = min(out)
+        search.tell(grow(out.pop(ticket), failure_rate))
+        search = between(search)
+    return asked, search
