@@ -13,7 +13,10 @@ task       tasks/NAME/                 ``build(options, *, seed: int = 0) -> Tas
 =========  ==========================  ======================================================
 
 A task's ``seed`` is the run's, unless its options set one; it only matters to tasks that draw their problems.
-A kind that calls models also defines ``needs(options)``: which capabilities it wants of which model.
+A kind that calls models also defines ``needs(options)``: which capabilities it wants of which model. A reward's
+options say where its judgements come from, as a field or class variable ``source`` (a core.judgement.Source),
+so that it is known before any model is loaded. A backend may define ``check(options)``, which raises ConfigError
+for what is wrong with them, a missing file say, without loading anything.
 """
 
 from __future__ import annotations

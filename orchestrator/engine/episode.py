@@ -23,7 +23,7 @@ from branchwise.orchestrator.engine.driver import Driver, Purse
 from branchwise.orchestrator.engine.expand import Means, bound_of, expand
 from branchwise.orchestrator.engine.run import Run
 from branchwise.orchestrator.journal.decisions import DecisionLog
-from branchwise.orchestrator.search.selection import Rule, Selection, select
+from branchwise.orchestrator.core.selection import Rule, Selection, select
 
 
 @dataclass(frozen=True, slots=True)

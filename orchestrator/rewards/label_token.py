@@ -17,9 +17,9 @@ import asyncio
 import math
 from collections.abc import Sequence
 from string import Template
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
@@ -36,20 +36,31 @@ class Options(_Options):
     """Options of the label-token process reward."""
 
     kind: Literal["label_token"] = "label_token"
+    source: ClassVar[Source] = "learned"
     model: str = Field(description="Name of the model that writes the labels.")
     prompt: str = Field("$problem\n$steps", description="Template of the text before the label.")
     step_end: str = Field("\n", description="Each step is made to end with this.")
     good: str = Field("+", min_length=1, description="Label of a good step.")
     bad: str = Field("-", min_length=1, description="Label of a bad step.")
     reducer: Reducer = Field(description="How the step scores become the value.")
+    every_step: bool = Field(
+        True, description="False, for reducer last: only the last step is scored, for one token a judgement."
+    )
     alternatives: int = Field(8, ge=2, description="Log-probabilities asked for at the label's position.")
     max_steps: int = Field(32, gt=0, description="A solution with more steps is not judged.")
+
+
+    @model_validator(mode="after")
+    def _last_only(self) -> Options:
+        if not self.every_step and self.reducer != "last":
+            raise ValueError(f"every_step: false goes with reducer last, not with {self.reducer}")
+        return self
 
 
 class LabelToken:
     """Scores steps by the label that a model would write after them."""
 
-    source: Source = "learned"
+    source: Source = Options.source
 
     def __init__(self, options: Options, model: Backend) -> None:
         self._options, self._model = options, model
@@ -65,7 +76,7 @@ class LabelToken:
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int) -> Usage:
         """Labels of as many new steps as new tokens allow, each after the longest possible text."""
-        steps = min(self._options.max_steps, max_new_tokens)
+        steps = min(self._options.max_steps, max_new_tokens) if self._options.every_step else 1
         tokens, exact = self._model.count_prompt(self._request(trajectory, len(trajectory.steps)))
         return Usage(steps * (tokens + 2 * max_new_tokens), steps, calls=steps, exact=exact)
 
@@ -75,6 +86,8 @@ class LabelToken:
             return failed("nothing was written that could be judged", self.source)
         if len(steps) > self._options.max_steps:
             return failed(f"{len(steps)} steps, judged are at most {self._options.max_steps}", self.source)
+        if not self._options.every_step:
+            return await self._score_last(trajectory)
         new = [k for k, step in enumerate(steps) if step.score is None]
         try:
             labels = await self._labels([self._request(trajectory, k + 1) for k in new])
@@ -91,6 +104,16 @@ class LabelToken:
         return judged(
             reduced(self._options.reducer, known), scale="probability", source=self.source, step_values=known
         )
+
+    async def _score_last(self, trajectory: Trajectory) -> Judgement:
+        try:
+            (label,) = await self._labels([self._request(trajectory, len(trajectory.steps))])
+        except BackendError as error:
+            return failed(str(error), self.source)
+        value = probability(label, self._options.good, self._options.bad)
+        if value is None:
+            return failed("neither label is among the alternatives", self.source, label.text)
+        return judged(value, scale="probability", source=self.source)
 
     async def _labels(self, requests: list[Request]) -> list[Draw]:
         if len(requests) == 1:

@@ -17,6 +17,7 @@ from branchwise.orchestrator.engine.batch import Solve
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
 from branchwise.orchestrator.engine.expand import Means
 from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.workflow.facts import role_of
 from branchwise.orchestrator.workflow.nodes import State, Step, agent_step, search_step
 from branchwise.orchestrator.workflow.spec import END, SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import graph_of
@@ -74,9 +75,8 @@ def _router(workflow: Workflow, name: str) -> Callable[[State], str]:
 def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
     node = workflow.nodes[name]
     if not isinstance(node, SearchNode):
-        kind = node.agent.kind
-        agent = find("agent", kind).module.build(node.agent, parts)
-        return agent_step(name, agent, "policy" if kind == "solver" else kind)
+        agent = find("agent", node.agent.kind).module.build(node.agent, parts)
+        return agent_step(name, agent, role_of(node.agent))
     build, algorithm = find("search", node.algorithm.kind).module.build, node.algorithm
     policy = find("agent", node.policy.kind).module.build(node.policy, parts)
     reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None

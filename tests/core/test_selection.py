@@ -12,7 +12,7 @@ from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.judgement import Scale, failed, judged
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
-from branchwise.orchestrator.search.selection import Rule, logistic, select, vote_weight
+from branchwise.orchestrator.core.selection import Rule, logistic, select, vote_weight
 
 RULES: tuple[Rule, ...] = ("naive", "majority", "weighted")
 
