@@ -1,0 +1,132 @@
+"""Reserves the worst case of a call before it is sent, and settles what it used: every try, good or bad.
+
+The innermost wrapper, so that what it charges is what was sent: retries are charged one by one, and a call
+that waits in a queue has booked nothing.
+
+1. Reserve the counted prompt, n * max_tokens and one call at the scope's account; a refusal sends nothing.
+2. Send.
+3. Settle: the draws' usage; after a failure what ``progress`` saw, and one call at least; after a
+   cancellation what ``progress`` saw, which is nothing if it was never sent.
+"""
+
+from __future__ import annotations
+
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.options import Price
+from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.core.scope import current_scope
+from branchwise.orchestrator.core.usage import NOTHING, Usage
+
+MILLION = 1e6
+
+
+class Metered:
+    """A backend whose calls are charged to ``current_scope().account`` and priced."""
+
+    def __init__(self, backend: Backend, price: Price) -> None:
+        self._backend = backend
+        self._price = price
+        self._free = not (price.prompt or price.cached or price.completion)
+
+    @property
+    def identity(self) -> Identity:
+        """The inner backend's."""
+        return self._backend.identity
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The inner backend's."""
+        return self._backend.capabilities
+
+    def count_prompt(self, request: Request) -> tuple[int, bool]:
+        """The inner backend's."""
+        return self._backend.count_prompt(request)
+
+    async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
+        """As the inner backend; raises BudgetRefused before anything is sent."""
+        scope = current_scope()
+        booking = scope.account.reserve(self.bound(request), scope.role) if scope.account else None
+        progress = progress or Progress()
+        before = progress.usage
+        used = NOTHING
+        try:
+            draws = self._priced(await self._backend.generate(request, progress))
+            used = _total(draws)
+            return draws
+        except BaseException as error:
+            used = self._used(before, progress.usage, at_least=1 if isinstance(error, BackendError) else 0)
+            raise
+        finally:
+            progress.usage = before if used is NOTHING else before + used
+            if booking is not None:
+                booking.settle(used)
+
+    async def aclose(self) -> None:
+        """Close the inner backend."""
+        await self._backend.aclose()
+
+    def bound(self, request: Request) -> Usage:
+        """The most that one try of ``request`` can use; cached prompt tokens are not counted on."""
+        prompt_tokens, exact = self._backend.count_prompt(request)
+        completion_tokens = request.n * request.max_tokens
+        return Usage(
+            prompt_tokens,
+            completion_tokens,
+            calls=1,
+            money=0.0 if self._free else self._dearest(prompt_tokens, completion_tokens),
+            exact=exact,
+        )
+
+    def _dearest(self, prompt_tokens: int, completion_tokens: int) -> float:
+        prompt = max(self._price.prompt, self._price.cached or 0.0)
+        return (prompt_tokens * prompt + completion_tokens * self._price.completion) / MILLION
+
+    def _money(self, usage: Usage) -> float:
+        price = self._price
+        cached = price.prompt if price.cached is None else price.cached
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        money = fresh * price.prompt + usage.cached_tokens * cached + usage.completion_tokens * price.completion
+        return money / MILLION
+
+    def _priced(self, draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
+        if self._free:
+            return draws
+        return tuple(
+            Draw(d.text, d.finish, self._with_money(d.usage), d.stop_string, d.model, d.logprobs) for d in draws
+        )
+
+    def _with_money(self, usage: Usage) -> Usage:
+        if self._free:
+            return usage
+        return Usage(
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.cached_tokens,
+            usage.reasoning_tokens,
+            usage.calls,
+            self._money(usage),
+            usage.exact,
+        )
+
+    def _used(self, before: Usage, after: Usage, at_least: int) -> Usage:
+        """What a call that did not end well has used, from the progress before and after it."""
+        if after is before and not at_least:
+            return NOTHING
+        return self._with_money(
+            Usage(
+                after.prompt_tokens - before.prompt_tokens,
+                after.completion_tokens - before.completion_tokens,
+                after.cached_tokens - before.cached_tokens,
+                after.reasoning_tokens - before.reasoning_tokens,
+                max(after.calls - before.calls, at_least),
+                exact=after.exact,
+            )
+        )
+
+
+def _total(draws: tuple[Draw, ...]) -> Usage:
+    total = draws[0].usage
+    for draw in draws[1:]:
+        total += draw.usage
+    return total

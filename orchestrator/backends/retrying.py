@@ -1,0 +1,93 @@
+"""Tries again after a retryable failure: exponential back-off with full jitter, holding no slot meanwhile.
+
+It goes around the limiter, so that a call that waits to try again does not keep another from being sent.
+
+1. Try. A failure that is not retryable, or the last one, is raised as it is.
+2. Wait a random time in [0, min(cap, base * 2^k)), and at least what the server asked for. If it asks for
+   more than MAX_WAIT_SECONDS the failure is raised at once: nobody wants a run that sleeps for an hour.
+3. Start again in the limiter's queue.
+
+Counting: each try that failed has its call (and the tokens that had come by then) in ``progress.usage`` and
+was settled by the meter inside; the draws that are returned hold the last try's usage only. So a call that
+needed three tries has ``calls`` 1 in its draws and 3 in the progress and in the account.
+
+Reference: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.core.usage import Usage
+
+BASE_SECONDS = 0.25
+CAP_SECONDS = 30.0
+MAX_WAIT_SECONDS = 120.0
+
+_log = logging.getLogger(__name__)
+
+
+class Retrying:
+    """A backend that is asked up to ``retries`` times again after retryable failures."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        retries: int,
+        rng: random.Random,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._backend = backend
+        self._retries = retries
+        self._rng = rng
+        self._sleep = sleep
+
+    @property
+    def identity(self) -> Identity:
+        """The inner backend's."""
+        return self._backend.identity
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The inner backend's."""
+        return self._backend.capabilities
+
+    def count_prompt(self, request: Request) -> tuple[int, bool]:
+        """The inner backend's."""
+        return self._backend.count_prompt(request)
+
+    async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
+        """As the inner backend; raises the last try's error."""
+        progress = progress or Progress()
+        failures = 0
+        while True:
+            calls = progress.usage.calls
+            try:
+                return await self._backend.generate(request, progress)
+            except BackendError as error:
+                if progress.usage.calls == calls:
+                    progress.usage += Usage(calls=1)
+                pause = self._pause(error, failures)
+                if pause is None:
+                    raise
+                failures += 1
+                _log.info("try %d of %d failed, next in %.2f s: %s", failures, self._retries + 1, pause, error)
+            await self._sleep(pause)
+
+    async def aclose(self) -> None:
+        """Close the inner backend."""
+        await self._backend.aclose()
+
+    def _pause(self, error: BackendError, failures: int) -> float | None:
+        """Seconds to wait before the next try, or None to give up."""
+        asked = error.retry_after_seconds or 0.0
+        if not error.retryable or failures >= self._retries or asked > MAX_WAIT_SECONDS:
+            return None
+        ceiling = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(failures, 16))
+        return asked + self._rng.random() * ceiling
