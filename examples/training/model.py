@@ -8,7 +8,7 @@ Reference: Touvron et al., "LLaMA: Open and Efficient Foundation Language Models
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -126,6 +126,16 @@ class Decoder(nn.Module):
         for layer in self.layers:
             x = layer(x, cosine, sine)
         return self.lm_head(self.norm(x))  # type: ignore[no-any-return]
+
+
+def deepened(model: Decoder, extra_layers: int) -> Decoder:
+    """The same function with more layers on top, which at first add nothing to the stream."""
+    deeper = Decoder(replace(model.shape, layers=model.shape.layers + extra_layers))
+    deeper.load_state_dict(model.state_dict(), strict=False)
+    for layer in deeper.layers[model.shape.layers :]:
+        nn.init.zeros_(layer.get_parameter("self_attn.o_proj.weight"))
+        nn.init.zeros_(layer.get_parameter("mlp.down_proj.weight"))
+    return deeper
 
 
 def rotations(shape: Shape) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ from examples.training.export import export
 from examples.training.model import Decoder, Shape, save
 from examples.training.optimising import Schedule, optimise
 
-DEFAULT_STEPS = 1350
+DEFAULT_STEPS = 1200
 SMOKE_STEPS = 20
 
 

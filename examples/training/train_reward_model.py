@@ -36,7 +36,7 @@ from examples.training.batches import (
     stack,
 )
 from examples.training.export import export
-from examples.training.model import Decoder, Shape, load, save
+from examples.training.model import Decoder, Shape, deepened, load, save
 from examples.training.optimising import Schedule, optimise
 
 DEFAULT_STEPS = 3000
@@ -122,6 +122,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--initial", type=Path, help="weights to start from (policy.pt); none for a fresh model"
     )
+    parser.add_argument("--extra-layers", type=int, default=2, help="layers put on top of the initial ones")
     parser.add_argument("--soft", action="store_true", help="learn the labels as shares instead of + or -")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="optimiser steps")
@@ -141,7 +142,7 @@ def main() -> None:
     given = arguments()
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
-    model = load(str(given.initial)) if given.initial else Decoder(Shape())
+    model = deepened(load(str(given.initial)) if given.initial else Decoder(Shape()), given.extra_layers)
     rows = read_rows(given.labels, model.shape.context)
     # The file lists all samples of a problem together, so the last rows are other problems than the first.
     kept = min(given.held_out, len(rows) // 5)
