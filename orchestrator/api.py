@@ -11,12 +11,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from branchwise.orchestrator.core.budget import Budget
+from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.events import Event
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.roles import Backend, Task
-from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.plugins import find, suggestion
 from branchwise.orchestrator.session import Settings, as_task, open_session
 from branchwise.orchestrator.workflow.load import Loaded, load_workflow, read_workflow
 from branchwise.orchestrator.workflow.spec import Workflow
@@ -31,8 +34,22 @@ def load_task(spec: str, seed: int = 0) -> Task:
     """A task from ``KIND[:key=value,...]`` or a path to a .jsonl file. ConfigError where it is wrong."""
     argument = parse_task(spec)
     module = find("task", argument.kind).module
-    task: Task = module.build(module.Options.model_validate(argument.options), seed=seed)
+    try:
+        options = module.Options.model_validate(argument.options)
+    except ValidationError as error:
+        known = [name for name in module.Options.model_fields if name != "kind"]
+        raise ConfigError("\n".join(_wrong_option(spec, one, known) for one in error.errors())) from None
+    task: Task = module.build(options, seed=seed)
     return task
+
+
+def _wrong_option(spec: str, error: Any, known: list[str]) -> str:
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"task {spec!r}: unknown option '{name}'{suggestion(name, known)}"
+    if error["type"] == "missing":
+        return f"task {spec!r}: the option {name} is required"
+    return f"task {spec!r}: {name}: {error['msg'].removeprefix('Value error, ')} (got {str(error['input'])[:60]!r})"
 
 
 async def solve_iter(

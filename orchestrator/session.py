@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,7 @@ from branchwise.orchestrator.journal.results import result_from
 from branchwise.orchestrator.journal.store import Journal, read_decisions
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.compile import compile_workflow
+from branchwise.orchestrator.workflow.facts import facts_of, recordable
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.validate import validate
 from branchwise.sandboxes.calculator import evaluate
@@ -158,6 +159,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
     if settings.budget is not None:
         workflow = workflow.model_copy(update={"budget": settings.budget})
         loaded = replace(loaded, workflow=workflow)
+    raw = _raw_models(loaded, settings)  # before the journal: what is wrong with them leaves no run directory
     journal = Journal(
         settings.out,
         durability=workflow.journal.durability,
@@ -166,7 +168,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         replay_only=settings.replay,
     )
     try:
-        models = _models(loaded, settings, journal)
+        models = {name: stacked(raw[name], journal, options) for name, options in workflow.models.items()}
         notes = settle_manifest(journal, _manifest(loaded, settings, models))
         run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
         try:
@@ -177,15 +179,14 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         journal.close()
 
 
-def _models(loaded: Loaded, settings: Settings, journal: Journal) -> dict[str, Backend]:
+def _raw_models(loaded: Loaded, settings: Settings) -> dict[str, Backend]:
     unknown = set(settings.backends) - set(loaded.workflow.models)
     if unknown:
         raise ConfigError(f"backends are given for models that the workflow does not have: {', '.join(unknown)}")
-    models = {}
-    for name, options in loaded.workflow.models.items():
-        given = settings.backends.get(name)
-        models[name] = stacked(given or build_backend(options, loaded.directory), journal, options)
-    return models
+    return {
+        name: settings.backends.get(name) or build_backend(options, loaded.directory)
+        for name, options in loaded.workflow.models.items()
+    }
 
 
 def build_backend(options: ModelOptions, directory: Path) -> Backend:
@@ -197,13 +198,16 @@ def build_backend(options: ModelOptions, directory: Path) -> Backend:
 def _manifest(loaded: Loaded, settings: Settings, models: Mapping[str, Backend]) -> Manifest:
     resolved = loaded.workflow.model_dump(mode="json", exclude={"models": {"__all__": TRANSPORT}})
     return Manifest(
-        plan=json.loads(json.dumps(loaded.data, default=str)),
+        plan=json.loads(json.dumps(recordable(loaded), default=str)),
         plan_hash=plan_hash(json.dumps(resolved, sort_keys=True)),
         seed=settings.seed,
         version=version("branchwise"),
-        models={name: str(model.identity) for name, model in models.items()},
+        models={name: asdict(model.identity) for name, model in models.items()},
+        nodes=facts_of(loaded.workflow),
+        name=loaded.workflow.name,
         source=loaded.source,
         directory=str(loaded.directory.resolve()),
+        working_directory=str(Path.cwd()),
         task=settings.task_name,
         limit=settings.limit,
         concurrency=settings.concurrency,

@@ -12,13 +12,36 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.judgement import Source
 from branchwise.orchestrator.journal.store import Journal
 
 PLAN_FILE = "plan.json"
 
 
+class NodeFacts(BaseModel):
+    """What a node of the workflow does, for those who read the journal without the workflow's parts at hand.
+
+    ``models`` says which model has which role; ``most_draws`` is the policy's part at most, on one problem.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    models: dict[str, str] = Field(default_factory=dict)
+    algorithm: str = ""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    reward: str = ""
+    reward_source: Source | None = None
+    select: str = ""
+    most_draws: int | None = None
+
+
 class Manifest(BaseModel):
-    """Facts about a run, as JSON. ``plan`` is the workflow as written, before ``${NAME}`` was filled in."""
+    """Facts about a run, as JSON. ``plan`` is the workflow as written, before ``${NAME}`` was filled in.
+
+    ``models`` are the identities of the models; relative paths in the plan start at ``directory``, those in
+    ``task`` at ``working_directory``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,9 +49,12 @@ class Manifest(BaseModel):
     plan_hash: str
     seed: int
     version: str
-    models: dict[str, str] = Field(default_factory=dict)
+    models: dict[str, dict[str, str | bool | None]] = Field(default_factory=dict)
+    nodes: dict[str, NodeFacts] = Field(default_factory=dict)
+    name: str = ""
     source: str = ""
     directory: str = ""
+    working_directory: str = ""
     task: str | None = None
     limit: int | None = None
     concurrency: int = 8

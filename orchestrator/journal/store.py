@@ -58,7 +58,7 @@ class Journal:
         self._lock: IO[str] | None = _lock(directory) if directory else None
         try:
             self._db = _open(directory, durability)
-            self._others = [_open_read_only(other) for other in reuse]
+            self._others = [open_read_only(other) for other in reuse]
         except BaseException:
             self._unlock()
             raise
@@ -144,7 +144,7 @@ class Journal:
     def decisions_of(self, problem_id: str) -> dict[str, list[tuple[str, str]]]:
         """The decisions of all searches on one problem, by workflow node."""
         self.flush()
-        return _decisions_of(self._db, problem_id)
+        return decisions_in(self._db, problem_id)
 
     def write_decision(self, problem_id: str, node: str, seq: int, kind: str, payload: str) -> None:
         """Record decision number ``seq``."""
@@ -291,27 +291,39 @@ def _open(directory: Path | None, durability: Durability) -> sqlite3.Connection:
     return db
 
 
-def _open_read_only(directory: Path) -> sqlite3.Connection:
+def open_read_only(directory: Path) -> sqlite3.Connection:
+    """The journal of a run directory, to be read only, also while it is written. ConfigError where there is none."""
     path = directory / FILE
     if not path.is_file():
         raise ConfigError(f"{directory} holds no {FILE}: it is not a run directory")
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    quiet = not path.with_name(f"{FILE}-wal").exists()  # nobody writes: readable in a read-only folder, too
+    where = f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if quiet else "")
+    db = sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        db.close()
+        raise ConfigError(f"{path} can't be read as a journal: {error}") from error
     if version != SCHEMA_VERSION:
-        raise ConfigError(f"{path} has journal version {version}, draws can be taken over from {SCHEMA_VERSION} only")
+        db.close()
+        raise ConfigError(
+            f"{path} has journal version {version}, this Branchwise reads version {SCHEMA_VERSION}; "
+            + ("update Branchwise to read it" if version > SCHEMA_VERSION else "`branchwise resume` brings it up to date")
+        )
     return db
 
 
 def read_decisions(directory: Path, problem_id: str) -> dict[str, list[tuple[str, str]]]:
     """The decisions of all searches on one problem, from a run directory, also while it runs."""
-    db = _open_read_only(directory)
+    db = open_read_only(directory)
     try:
-        return _decisions_of(db, problem_id)
+        return decisions_in(db, problem_id)
     finally:
         db.close()
 
 
-def _decisions_of(db: sqlite3.Connection, problem_id: str) -> dict[str, list[tuple[str, str]]]:
+def decisions_in(db: sqlite3.Connection, problem_id: str) -> dict[str, list[tuple[str, str]]]:
+    """The decisions of all searches on one problem, by workflow node, from an open journal."""
     found: dict[str, list[tuple[str, str]]] = {}
     rows = db.execute("SELECT node, kind, payload FROM decisions WHERE problem = ? ORDER BY rowid", (problem_id,))
     for node, kind, payload in rows:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,7 @@ class Options(_Options):
     """How the steps are read and summed up."""
 
     kind: Literal["calculator"] = "calculator"
+    source: ClassVar[Source] = "tool"
     continues: bool = Field(True, description="In chain problems, a step must do the chain's next operation.")
     no_equation: float = Field(1.0, ge=0, le=1, description="Value of a free-text step without an equation.")
     reducer: Reducer = Field("min", description="How step values become the trajectory's value.")
@@ -51,7 +52,7 @@ class Calculator:
 
     @property
     def source(self) -> Source:
-        return "tool"
+        return self.options.source
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """Step values of 0 or 1 and their reduction; a trajectory without a step is a failure."""

@@ -1,0 +1,73 @@
+"""What a workflow's nodes do, in plain values, from its options alone: no model is loaded."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from pydantic import SecretStr
+
+from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.judgement import Source
+from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.journal.manifest import NodeFacts
+from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.workflow.load import Loaded
+from branchwise.orchestrator.workflow.spec import AgentNode, SearchNode, Workflow
+
+
+def facts_of(workflow: Workflow) -> dict[str, NodeFacts]:
+    """The facts of every node, by its name. ConfigError where a reward does not declare its source."""
+    return {name: _facts(node) for name, node in workflow.nodes.items()}
+
+
+def source_of(reward: Options) -> Source:
+    """Where a reward's judgements come from, as its options declare it."""
+    source: Source | None = getattr(reward, "source", None)
+    if source is None:
+        raise ConfigError(f"reward kind '{reward.kind}' does not declare its source (Options.source)")
+    return source
+
+
+def most_draws(algorithm: Options) -> int | None:
+    """Draws of the policy that an algorithm takes on one problem at most; None where it does not say."""
+    count: Any = getattr(find("search", algorithm.kind).module, "most_draws", None)
+    return None if count is None else int(count(algorithm))
+
+
+def role_of(agent: Options) -> str:
+    """The role that an agent outside a search is charged as."""
+    return "policy" if agent.kind == "solver" else agent.kind
+
+
+def recordable(loaded: Loaded) -> Any:
+    """The plan as written, where a secret that was written out gives way to ``${MODEL_FIELD}``."""
+    data = copy.deepcopy(loaded.data)
+    for name, options in loaded.workflow.models.items():
+        for key in type(options).model_fields:
+            secret, written = isinstance(getattr(options, key), SecretStr), data["models"][name].get(key)
+            if secret and not re.search(r"\$\{\w+\}", str(written)):
+                data["models"][name][key] = "${" + re.sub(r"\W", "_", f"{name}_{key}").upper() + "}"
+    return data
+
+
+def _facts(node: SearchNode | AgentNode) -> NodeFacts:
+    if isinstance(node, AgentNode):
+        return NodeFacts(kind=node.agent.kind, models=_models({role_of(node.agent): node.agent}))
+    algorithm, reward = node.algorithm, node.reward
+    parts = {"policy": node.policy} | ({"verifier": reward} if reward is not None else {})
+    return NodeFacts(
+        kind="search",
+        models=_models(parts),
+        algorithm=algorithm.kind,
+        options=algorithm.model_dump(mode="json", exclude={"kind"}),
+        reward=reward.kind if reward is not None else "",
+        reward_source=source_of(reward) if reward is not None else None,
+        select=node.rule,
+        most_draws=most_draws(algorithm),
+    )
+
+
+def _models(parts: dict[str, Options]) -> dict[str, str]:
+    return {role: str(part.model) for role, part in parts.items() if getattr(part, "model", None)}  # type: ignore[attr-defined]
