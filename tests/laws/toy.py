@@ -20,6 +20,7 @@ ROOT = Trajectory(problem("a toy", "toy"))
 SMALL: dict[str, list[dict[str, object]]] = {
     "greedy": [{}],
     "best_of_n": [{"n": 6}, {"n": 7, "batch": 3}, {"n": 9, "until_decided": True}],
+    "step_rollouts": [{"solutions": 2, "rollouts": 3, "depth": 4}],
     "beam": [{"width": 2, "expansions": 3, "depth": 4}, {"width": 1, "expansions": 1, "depth": 3}],
 }
 """Settings under which each algorithm is put on trial; one that is missing here runs with its defaults."""
