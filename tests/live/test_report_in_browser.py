@@ -1,0 +1,163 @@
+"""The report in a real Chromium, opened from a file: hostile texts do nothing, charts are drawn, trees open.
+
+Live: it fails where no Chromium is installed (Debian: ``apt-get install chromium``) and never skips.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+import pytest
+import pytest_asyncio
+
+from branchwise.orchestrator.report.data import Report
+from branchwise.orchestrator.report.html import render
+from tests.live import chromium
+from tests.live.chromium import Page
+from tests.report.sample import ATTACKS, hostile, large_tree, realistic
+
+pytestmark = pytest.mark.live
+
+# Every canvas with more than one colour on it, and how many there are.
+DRAWN = """[...document.querySelectorAll("canvas")].map((canvas) => {
+  const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+  return new Set(pixels).size;
+})"""
+# Where in the viewport a node of the tree is drawn.
+PLACE = """((id) => {
+  const canvas = document.querySelector(".tree-canvas");
+  const series = echarts.getInstanceByDom(canvas).getModel().getSeriesByIndex(0), data = series.getData();
+  const layout = data.getItemLayout(data.indexOfName(id)), box = canvas.parentElement;
+  box.scrollTop = layout.y - 200;
+  box.scrollIntoView({block: "center"});
+  const at = canvas.getBoundingClientRect();
+  return [at.left + series.layoutInfo.x + layout.x, at.top + series.layoutInfo.y + layout.y];
+})"""
+
+
+@pytest_asyncio.fixture
+async def tab() -> AsyncIterator[Page]:
+    async with chromium.page() as page:
+        await page.resize(1280, 900)
+        yield page
+
+
+async def show(tab: Page, report: Report, folder: Path) -> None:
+    path = folder / "report.html"
+    path.write_text(render(report), encoding="utf-8", newline="")
+    await tab.open(path)
+
+
+async def click_node(tab: Page, id: str) -> None:
+    x, y = await tab.evaluate(f"{PLACE}({id!r})")
+    await tab.click(x, y)
+
+
+async def assert_quiet(tab: Page) -> None:
+    """Nothing was asked of the network, the console is empty, no dialog opened, no script of a text ran."""
+    assert [request["request"]["url"].split("/")[-1] for request in tab.seen("Network.requestWillBeSent")] == [
+        "report.html"
+    ]
+    for unwanted in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
+        assert tab.seen(unwanted) == []
+    assert tab.seen("Page.javascriptDialogOpening") == []
+    assert await tab.evaluate("typeof window.attacked") == "undefined"
+    assert await tab.evaluate("document.querySelectorAll('img, iframe, link, base, svg, object, form').length") == 0
+    assert await tab.evaluate("document.documentElement.dataset.ready") == "yes"
+
+
+async def test_hostile_texts_do_nothing(tab: Page, tmp_path: Path) -> None:
+    await show(tab, hostile(), tmp_path)
+    assert await tab.evaluate("document.title") == ATTACKS[1]
+    assert await tab.evaluate("document.querySelector('h1').textContent") == ATTACKS[1]
+    await tab.evaluate("document.querySelectorAll('tr.problem').forEach((row) => row.click())")
+    await tab.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    for chart in range(await tab.evaluate("document.querySelectorAll('canvas').length")):
+        box = f"document.querySelectorAll('canvas')[{chart}]"
+        await tab.evaluate(f"{box}.scrollIntoView({{block: 'center'}})")
+        x, y, width, height = await tab.evaluate(
+            f"(({{x, y, width, height}}) => [x, y, width, height])({box}.getBoundingClientRect())"
+        )
+        for share in range(1, 12):  # tooltips hold names, which are hostile too
+            await tab.hover(x + width * share / 12, y + min(height, 800) * share / 12)
+    await assert_quiet(tab)
+
+
+async def test_a_click_opens_a_node_and_shows_its_exact_text(tab: Page, tmp_path: Path) -> None:
+    report = hostile()
+    await show(tab, report, tmp_path)
+    for node in report.trees[0].nodes:
+        await click_node(tab, node.id)
+        assert await tab.evaluate("document.querySelector('.panel h3').firstChild.textContent") == f"Node {node.id}"
+        shown = await tab.evaluate("document.getElementById('node-text').textContent")
+        assert shown == node.text
+    assert max(len(node.text) for node in report.trees[0].nodes) > 99_000
+    await assert_quiet(tab)
+
+
+async def test_the_policy_stops_a_script_even_if_it_got_into_the_page(tab: Page, tmp_path: Path) -> None:
+    await show(tab, realistic(problems=12), tmp_path)
+    injected = "document.body.append(Object.assign(document.createElement('script'), {text: 'window.attacked = 1'}))"
+    with pytest.raises(RuntimeError, match="Trusted"):
+        await tab.evaluate(injected)
+    with pytest.raises(RuntimeError, match="Trusted"):
+        await tab.evaluate("document.body.innerHTML = '<img src=x onerror=alert(1)>'")
+    refused = """Promise.race([
+      new Promise((done) => addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective))),
+      fetch("http://127.0.0.1:9/").then(() => "sent", () => new Promise(() => {})),
+      new Promise((done) => setTimeout(done, 5000, "no violation was reported")),
+    ])"""
+    assert await tab.evaluate(refused) == "connect-src"
+    assert await tab.evaluate("typeof window.attacked") == "undefined"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (800, False), (1280, True)])
+async def test_charts_and_tree_are_drawn(tab: Page, tmp_path: Path, width: int, dark: bool) -> None:
+    await tab.resize(width, 900, dark=dark)
+    await show(tab, realistic(), tmp_path)
+    colours = await tab.evaluate(DRAWN)
+    assert len(colours) == 3
+    assert min(colours) > 20
+    assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await assert_quiet(tab)
+
+
+async def test_the_table_of_problems_can_be_filtered(tab: Page, tmp_path: Path) -> None:
+    report = realistic()
+    await show(tab, report, tmp_path)
+    name = report.strategies[4].name
+    choose = """((id, value) => {
+      const one = document.getElementById(id);
+      one.value = value;
+      one.dispatchEvent(new Event("change"));
+    })"""
+    await tab.evaluate(f"{choose}('filter-strategy', {name!r})")
+    await tab.evaluate(f"{choose}('filter-outcome', 'wrong')")
+    wrong = [row.problem for row in report.rows if row.strategy == name and row.correct is False]
+    shown = "[...document.querySelectorAll('tr.problem td:first-child')].map((cell) => cell.textContent)"
+    assert await tab.evaluate(shown) == wrong
+    assert wrong
+
+
+async def test_a_tree_of_a_thousand_nodes_stays_usable(tab: Page, tmp_path: Path) -> None:
+    report = realistic(problems=12)
+    tree = large_tree(report.strategies[0].name, report.problems[0], Random(0), 1000)
+    await show(tab, report.model_copy(update={"trees": (tree,)}), tmp_path)
+    assert "folded at" in await tab.evaluate("document.querySelector('#tree .caption').textContent")
+    unfold = "[...document.querySelectorAll('#tree button')].find((one) => one.textContent === 'unfold all').click()"
+    await tab.evaluate(unfold)
+    assert "folded at" not in await tab.evaluate("document.querySelector('#tree .caption').textContent")
+    for node in tree.nodes[1::333]:
+        await click_node(tab, node.id)
+        assert await tab.evaluate("document.querySelector('.panel h3').firstChild.textContent") == f"Node {node.id}"
+    await assert_quiet(tab)
+
+
+async def test_arrow_keys_walk_the_tree(tab: Page, tmp_path: Path) -> None:
+    await show(tab, hostile(), tmp_path)
+    await tab.evaluate("document.querySelector('.tree-canvas').focus()")
+    titles = []
+    for key in ("ArrowLeft", "ArrowRight", "ArrowDown", "ArrowUp"):
+        await tab.send("Input.dispatchKeyEvent", type="keyDown", key=key, code=key)
+        titles.append(await tab.evaluate("document.querySelector('.panel h3').firstChild.textContent"))
+    assert titles == ["Node root", "Node 0", "Node 1", "Node 0"]
