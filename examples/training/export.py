@@ -85,10 +85,7 @@ def paired(weight: Tensor, heads: int) -> Tensor:
 def write_hugging_face(weights: dict[str, Tensor], shape: Shape, folder: Path) -> None:
     """Write the weights, the configuration and the tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
-    named = {
-        key if key.startswith("lm_head") else f"model.{key}": _rounded(value)
-        for key, value in weights.items()
-    }
+    named = {key if key.startswith("lm_head") else f"model.{key}": _rounded(value) for key, value in weights.items()}
     save_file(named, folder / "model.safetensors", metadata={"format": "pt"})
     specials = {"pad_token": SPECIALS[PAD], "bos_token": SPECIALS[BOS], "eos_token": SPECIALS[EOS]}
     contents: dict[str, object] = {

@@ -65,8 +65,7 @@ class Attention(nn.Module):
         batch, time, width = x.shape
         split = (batch, time, self.shape.heads, self.shape.head_width)
         query, key, value = (
-            projection(x).view(split).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
+            projection(x).view(split).transpose(1, 2) for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
         query, key = rotate(query, cosine, sine), rotate(key, cosine, sine)
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
@@ -129,12 +128,12 @@ class Decoder(nn.Module):
 
 
 def deepened(model: Decoder, extra_layers: int) -> Decoder:
-    """The same function with more layers on top, which at first add nothing to the stream."""
+    """The same function with more layers on top, which at first add next to nothing to the stream."""
     deeper = Decoder(replace(model.shape, layers=model.shape.layers + extra_layers))
     deeper.load_state_dict(model.state_dict(), strict=False)
     for layer in deeper.layers[model.shape.layers :]:
-        nn.init.zeros_(layer.get_parameter("self_attn.o_proj.weight"))
-        nn.init.zeros_(layer.get_parameter("mlp.down_proj.weight"))
+        nn.init.normal_(layer.get_parameter("self_attn.o_proj.weight"), std=0.02)
+        nn.init.normal_(layer.get_parameter("mlp.down_proj.weight"), std=0.02)
     return deeper
 
 

@@ -102,9 +102,7 @@ def main() -> None:
     spent = optimise(model, batches, loss_of, schedule, report)
     save(model, str(out / "policy.pt"))
     export(model, out, "policy")
-    print(
-        f"{spent.steps} steps, {spent.wall_seconds:.0f} s wall, {spent.cpu_seconds:.0f} s of processor time"
-    )
+    print(f"{spent.steps} steps, {spent.wall_seconds:.0f} s wall, {spent.cpu_seconds:.0f} s of processor time")
 
 
 if __name__ == "__main__":

@@ -119,9 +119,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train the arithmetic process reward model.")
     parser.add_argument("--labels", type=Path, required=True, help="JSON lines of labelled solutions")
-    parser.add_argument(
-        "--initial", type=Path, help="weights to start from (policy.pt); none for a fresh model"
-    )
+    parser.add_argument("--initial", type=Path, help="weights to start from (policy.pt); none for a fresh model")
     parser.add_argument("--extra-layers", type=int, default=2, help="layers put on top of the initial ones")
     parser.add_argument("--soft", action="store_true", help="learn the labels as shares instead of + or -")
     parser.add_argument("--seed", type=int, default=1)
@@ -160,9 +158,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     save(model, str(given.out / "reward.pt"))
     export(model, given.out, "reward")
-    print(
-        f"{spent.steps} steps, {spent.wall_seconds:.0f} s wall, {spent.cpu_seconds:.0f} s of processor time"
-    )
+    print(f"{spent.steps} steps, {spent.wall_seconds:.0f} s wall, {spent.cpu_seconds:.0f} s of processor time")
 
 
 if __name__ == "__main__":
