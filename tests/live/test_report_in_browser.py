@@ -4,14 +4,16 @@ Live: it fails where no Chromium is installed (Debian: ``apt-get install chromiu
 """
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import pytest
 import pytest_asyncio
 
-from branchwise.orchestrator.report.data import Report
+from branchwise.orchestrator.report.data import Report, Strategy
 from branchwise.orchestrator.report.html import render
+from branchwise.orchestrator.report.tree import Edge, Node, Tree, TreeFacts
 from tests.live import chromium
 from tests.live.chromium import Page
 from tests.report.sample import ATTACKS, hostile, large_tree, realistic
@@ -161,3 +163,27 @@ async def test_arrow_keys_walk_the_tree(tab: Page, tmp_path: Path) -> None:
         await tab.send("Input.dispatchKeyEvent", type="keyDown", key=key, code=key)
         titles.append(await tab.evaluate("document.querySelector('.panel h3').firstChild.textContent"))
     assert titles == ["Node root", "Node 0", "Node 1", "Node 0"]
+
+
+async def test_a_report_of_almost_nothing_is_drawn(tab: Page, tmp_path: Path) -> None:
+    nothing = Strategy(name="s", algorithm="a", attempted=0, graded=0, correct=0)
+    await show(tab, Report(title="t", created="now", strategies=(nothing,)), tmp_path)
+    assert await tab.evaluate("document.querySelectorAll('.summary tbody tr').length") == 1
+    await assert_quiet(tab)
+
+
+async def test_a_chain_with_scores_on_any_scale_is_drawn(tab: Page, tmp_path: Path) -> None:
+    report = realistic(problems=12)
+    ids = ["root", *(".".join(["0"] * depth) for depth in range(1, 300))]
+    nodes = tuple(Node(id=id, score=-40.0 + i, order=i) for i, id in enumerate(ids))
+    edges = tuple(Edge(source=a, target=b) for a, b in pairwise(ids))
+    facts = TreeFacts(strategy=report.strategies[0].name, problem=report.problems[0].id, scale="logit")
+    chain = Tree(graph=facts, nodes=nodes, edges=edges)
+    await show(tab, report.model_copy(update={"trees": (chain,)}), tmp_path)
+    await tab.evaluate("document.getElementById('tree-find').value = " + repr(ids[250]))
+    await tab.evaluate(
+        "[...document.querySelectorAll('#tree button')].find((one) => one.textContent === 'next').click()"
+    )
+    assert await tab.evaluate("document.querySelector('.panel h3').firstChild.textContent") == f"Node {ids[250]}"
+    assert min(await tab.evaluate(DRAWN)) > 20
+    await assert_quiet(tab)

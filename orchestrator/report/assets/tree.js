@@ -20,7 +20,7 @@ function treeView(report) {
     const columns = nodes.reduce((most, node) => Math.max(most, node.depth), 0);
     const height = Math.min(LONGEST, Math.max(220, leaves * view.pitch + 50));
     canvas.style.height = `${height}px`;
-    canvas.style.minWidth = `${columns * (grown.counted ? 104 : 78) + 130}px`;
+    canvas.style.minWidth = `${Math.min(LONGEST, columns * (grown.counted ? 104 : 78) + 130)}px`;
     view.labels = height / Math.max(leaves, 1) >= 10;
     // A canvas of many million pixels is slow: very long trees do without the sharper pixels of good screens.
     if (!instance) instance = start();
