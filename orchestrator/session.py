@@ -6,7 +6,7 @@ The Python API (api.py) and the command line (cli.py) are two thin layers over t
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
@@ -103,7 +103,7 @@ class Session:
         """The problems of this run."""
         return islice(self.task.problems(), self.settings.limit)
 
-    async def results(self) -> AsyncIterator[Result]:
+    async def results(self) -> AsyncGenerator[Result, None]:
         """Every result. Suspended or JournalError where the run ended early; it can be resumed."""
         self.run.notify(RunStarted(self.settings.seed, _text(self.run.journal.directory), len(self._recorded())))
         for result in self.finished():

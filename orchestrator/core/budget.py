@@ -141,6 +141,11 @@ class Account:
         """Tokens that are reserved and not settled yet."""
         return self._total.booked_tokens
 
+    @property
+    def booked_calls(self) -> int:
+        """Calls that are reserved and not settled yet: on a run's account, those in flight."""
+        return self._total.booked_calls
+
     def spent_by_role(self) -> dict[str, Usage]:
         """What has been settled, by role."""
         return {role: book.settled for role, book in self._roles.items()}

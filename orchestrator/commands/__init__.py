@@ -1,0 +1,1 @@
+"""The commands of `branchwise`, a file each; cli.py chooses among them."""

@@ -1,0 +1,132 @@
+"""What may be written on the command line. Each command names the function that runs it, imported when chosen."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+SET = "a.b.c=VALUE"
+LIMIT = "SCOPE.RESOURCE=VALUE"
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"branchwise {version('branchwise')}")
+        parser.exit()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="branchwise",
+        description="Test-time search for language models: reward models steer a search, a budget bounds it, "
+        "a journal keeps what was paid for.",
+        epilog="Exit codes: 0 done, 2 wrong input (nothing spent), 3 journal broken, 130 interrupted (resumable).",
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    _run(_added(commands, "run", "run:run", "solve a task's problems with a workflow"))
+    _resume(_added(commands, "resume", "run:resume", "go on with a run where it stopped"))
+    _check(_added(commands, "check", "check:check", "check a workflow and predict its cost; runs nothing"))
+    _report(_added(commands, "report", "report:report", "table, JSON or HTML page of finished runs"))
+    listing = _added(commands, "list", "listing:listing", "algorithms, rewards, agents, backends and tasks")
+    listing.add_argument("role", nargs="?", help="only these: search, reward, agent, backend or task")
+    _json(listing)
+    models = _added(commands, "models", "models:listing", "models by name")
+    models.set_defaults(json=False)
+    actions = models.add_subparsers(metavar="ACTION", title="actions")
+    _json(_added(actions, "list", "models:listing", "what ships, what was pulled, what can be"))
+    pull = _added(actions, "pull", "models:pull", "fetch a model into the cache")
+    pull.add_argument("name", metavar="NAME", help="a name that `branchwise models list` shows")
+    _added(commands, "schema", "listing:schema", "the JSON Schema of workflow files, for editors")
+    return top
+
+
+def _added(commands: Any, name: str, command: str, summary: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=f"{summary}.".capitalize())
+    added.set_defaults(command=command)
+    return added
+
+
+def _run(run: argparse.ArgumentParser) -> None:
+    _workflow(run)
+    _task(run, required=True)
+    run.add_argument("--seed", type=int, default=0, help="seed of the search, and of the task (default: 0)")
+    run.add_argument(
+        "--concurrency", type=_positive, default=8, metavar="N", help="problems under way at once (default: 8)"
+    )
+    run.add_argument("--out", type=Path, metavar="DIR", help="run directory (default: runs/NAME-TIME)")
+    run.add_argument(
+        "--reuse",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="take over draws of this run (repeatable)",
+    )
+    run.add_argument("--replay", action="store_true", help="refuse every model call: all draws must be on record")
+    _json(run)
+
+
+def _resume(resume: argparse.ArgumentParser) -> None:
+    resume.add_argument("directory", type=Path, metavar="DIR", help="a run directory")
+    resume.add_argument("--concurrency", type=_positive, metavar="N", help="problems under way at once")
+    _json(resume)
+
+
+def _check(check: argparse.ArgumentParser) -> None:
+    _workflow(check)
+    _task(check, required=False)
+    check.add_argument("--seed", type=int, default=0, help="as of `run`")
+    _json(check)
+
+
+def _report(report: argparse.ArgumentParser) -> None:
+    report.add_argument("directories", type=Path, nargs="+", metavar="DIR", help="run directories")
+    report.add_argument("--html", type=Path, metavar="FILE", help="write the page to this file")
+    report.add_argument(
+        "--trees", type=int, default=12, metavar="K", help="search trees a run in the page (default: 12)"
+    )
+    _json(report)
+
+
+def _workflow(command: argparse.ArgumentParser) -> None:
+    command.add_argument("workflow", type=Path, metavar="WORKFLOW.yaml", help="the workflow file")
+    command.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar=SET,
+        help="change a value of the file (repeatable)",
+    )
+    command.add_argument(
+        "--budget",
+        action="append",
+        default=[],
+        metavar=LIMIT,
+        help="a limit, such as problem.tokens=4000, run.seconds=60 or problem.verifier.calls=50 (repeatable)",
+    )
+
+
+def _task(command: argparse.ArgumentParser, required: bool) -> None:
+    command.add_argument(
+        "--tasks", required=required, metavar="TASK", help="KIND, KIND:key=value,key=value or FILE.jsonl"
+    )
+    command.add_argument("--limit", type=_positive, metavar="N", help="only the first N problems")
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number

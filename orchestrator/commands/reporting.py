@@ -1,0 +1,39 @@
+"""Reports for the command line: read from journals, shown as a table, written as a page."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from branchwise.orchestrator.report.collect import collect
+from branchwise.orchestrator.report.data import Report
+
+TREES = 12
+
+
+def read_report(directories: Sequence[Path], trees: int = TREES) -> Report:
+    """The report of these runs. ConfigError where one is no run directory."""
+    return collect(directories, time.strftime("%Y-%m-%d %H:%M:%S %z"), trees)
+
+
+def show_table(report: Report) -> None:
+    """The table on standard output."""
+    from branchwise.orchestrator.report.terminal import plain
+
+    if not sys.stdout.isatty():
+        sys.stdout.write(plain(report))
+        return
+    from rich.console import Console
+
+    from branchwise.orchestrator.report.terminal import show
+
+    show(report, Console())
+
+
+def write_page(report: Report, path: Path) -> None:
+    """The HTML page. OSError where it can't be written."""
+    from branchwise.orchestrator.report.html import render
+
+    path.write_text(render(report), encoding="utf-8", newline="")

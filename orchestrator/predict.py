@@ -1,0 +1,214 @@
+"""Predict: the most that a workflow can use on a problem, without running or loading anything.
+
+1. Every part is built over models that can only count: a prompt has at most as many tokens as bytes.
+2. A search is played through with children that never end early and are as long as they may be; each draw
+   and each judgement costs its own bound, the same that a hard budget books.
+3. Where an algorithm may take more draws than that play showed, its declared ``most_draws`` times the
+   dearest draw is taken.
+4. A node counts as often as it can be entered.
+
+Building the parts also finds what else is wrong: a prompt that does not exist, a function that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import networkx
+
+from branchwise.orchestrator.backends.openai_request import prompt_bound
+from branchwise.orchestrator.core.errors import BackendError, BudgetRefused, ConfigError
+from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.options import ModelOptions, Options, Parts
+from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.roles import View
+from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
+from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.engine.expand import Means, bound_of
+from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.workflow.facts import most_draws, role_of
+from branchwise.orchestrator.workflow.load import Loaded
+from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
+from branchwise.orchestrator.workflow.validate import capabilities_of, graph_of
+
+MILLION = 1e6
+Answering = Callable[[Trajectory], Answer | None]
+Evaluate = Callable[[str], Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Upper bounds for one problem by role, the dearest single draw, and searches that say no bound."""
+
+    per_problem: dict[str, Usage]
+    dearest_draw: dict[str, Usage]
+    unbounded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A model that can only count."""
+
+    identity: Identity
+    capabilities: Capabilities
+
+    def count_prompt(self, request: Request) -> tuple[int, bool]:
+        """An estimate from above for text: a token for each byte."""
+        return prompt_bound(request)
+
+    async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
+        """Always BackendError."""
+        raise BackendError("this model only counts")
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def predict(loaded: Loaded, problem: Problem, answer: Answering, evaluate: Evaluate) -> Prediction:
+    """The most that ``problem`` can use. ConfigError where a part can't be built."""
+    workflow, per_problem, dearest = loaded.workflow, dict[str, Usage](), dict[str, Usage]()
+    parts = Parts(lambda name: _counting(name, workflow), answer, evaluate, loaded.directory)
+    unbounded = []
+    for name, node in workflow.nodes.items():
+        if isinstance(node, SearchNode):
+            played = _played(node, parts, problem)
+            if played is None:
+                unbounded.append(name)
+                continue
+            once, single = played
+        else:
+            once = single = _asked(node.agent, parts, problem)
+        for role, usage in _priced(node, once, workflow).items():
+            per_problem[role] = per_problem.get(role, NOTHING) + _times(usage, visits(workflow, name))
+        for role, usage in single.items():
+            dearest[role] = _greater(dearest.get(role, NOTHING), usage)
+    return Prediction(per_problem, dearest, tuple(unbounded))
+
+
+def check_models(workflow: Workflow) -> None:
+    """Ask each backend's own check; ConfigError names the model, what is wrong and the remedy."""
+    for name, options in workflow.models.items():
+        check = getattr(find("backend", options.kind).module, "check", None)
+        if check is not None:
+            try:
+                check(options)
+            except ConfigError as error:
+                raise ConfigError(f"models.{name}: {error}") from None
+
+
+def visits(workflow: Workflow, name: str) -> int:
+    """The most times a node can be entered for one problem."""
+    node, graph = workflow.nodes[name], graph_of(workflow)
+    if node.max_visits is not None:
+        return node.max_visits
+    around = next(part for part in networkx.strongly_connected_components(graph) if name in part)
+    if len(around) == 1 and not graph.has_edge(name, name):
+        return 1
+    return 1 + sum(workflow.nodes[other].max_visits or 0 for other in around if other in workflow.nodes)
+
+
+def refusal(workflow: Workflow, prediction: Prediction) -> str | None:
+    """What a hard budget would say to the very first draw; None where it has room for it."""
+    from branchwise.orchestrator.core.budget import Account
+
+    budget = workflow.budget
+    if budget.mode == "soft":
+        return None
+    run = Account("run", budget.run, budget.mode)
+    account = Account("branch", budget.branch, budget.mode, Account("problem", budget.problem, budget.mode, run))
+    try:
+        for role, usage in prediction.dearest_draw.items():
+            account.reserve(usage, role).settle()
+    except BudgetRefused as refused:
+        return str(refused)
+    return None
+
+
+def _counting(name: str, workflow: Workflow) -> Counting:
+    options = workflow.models[name]
+    return Counting(Identity(name), capabilities_of(options))
+
+
+def _asked(agent: Options, parts: Parts, problem: Problem) -> dict[str, Usage]:
+    """One reply of an agent, given a draft and feedback as long as they may be."""
+    longest = "x" * int(getattr(agent, "max_tokens", 0))
+    view = View(Trajectory(problem), 0, draft=longest, feedback=longest)
+    return {role_of(agent): find("agent", agent.kind).module.build(agent, parts).bound(view)}
+
+
+def _played(node: SearchNode, parts: Parts, problem: Problem) -> tuple[dict[str, Usage], dict[str, Usage]] | None:
+    """What a search uses at most and its dearest draw, by role; None where it declares no most_draws."""
+    policy = find("agent", node.policy.kind).module.build(node.policy, parts)
+    reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
+    search = find("search", node.algorithm.kind).module.build(node.algorithm, Trajectory(problem))
+    means, declared = Means(policy, reward, parts.answer, 0), most_draws(node.algorithm)
+    if declared is None:
+        return None
+    used, dearest, draws = dict[str, Usage](), dict[str, Usage](), 0
+    while not search.finished and draws < declared:
+        asked: list[Expansion] = search.ask(node.window)
+        if not asked:
+            break
+        for expansion in asked:
+            draws += expansion.count
+            bounds = bound_of(expansion, means)
+            for role, usage in bounds:
+                used[role] = used.get(role, NOTHING) + _times(usage, expansion.count)
+                dearest[role] = _greater(dearest.get(role, NOTHING), usage)
+            search.tell(_longest(expansion, bounds[0][1].completion_tokens))
+    if draws < declared:
+        used = {role: _times(usage, declared) for role, usage in dearest.items()}
+    return used, dearest
+
+
+def _longest(expansion: Expansion, tokens: int) -> Outcome:
+    """Children as long as they may be; they go on unless the whole answer was asked for."""
+    stop = StopReason.ANSWERED if expansion.to_end else None
+    numbers = range(expansion.first, expansion.first + expansion.count)
+    known = len(expansion.parent.steps)
+    children = [expansion.parent.extend((Step("x" * tokens),), k, stop) for k in numbers]
+    return Outcome(expansion.ticket, tuple(Candidate(child, parent_steps=known) for child in children))
+
+
+def _priced(node: object, used: dict[str, Usage], workflow: Workflow) -> dict[str, Usage]:
+    """The same with what it costs; a role without a model is free."""
+    priced = {}
+    for role, usage in used.items():
+        options = _model_of(node, role, workflow)
+        money = 0.0
+        if options is not None:
+            prompt = max(options.price.prompt, options.price.cached or 0.0)
+            money = (usage.prompt_tokens * prompt + usage.completion_tokens * options.price.completion) / MILLION
+        priced[role] = replace(usage, money=money)
+    return priced
+
+
+def _model_of(node: object, role: str, workflow: Workflow) -> ModelOptions | None:
+    if isinstance(node, SearchNode):
+        part: Options | None = node.reward if role == "verifier" else node.policy
+    else:
+        part = getattr(node, "agent", None)
+    return workflow.models.get(getattr(part, "model", ""))
+
+
+def _times(usage: Usage, count: int) -> Usage:
+    return Usage(
+        usage.prompt_tokens * count,
+        usage.completion_tokens * count,
+        calls=usage.calls * count,
+        money=usage.money * count,
+        exact=False,
+    )
+
+
+def _greater(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        max(one.prompt_tokens, other.prompt_tokens),
+        max(one.completion_tokens, other.completion_tokens),
+        calls=max(one.calls, other.calls),
+        exact=False,
+    )

@@ -1,0 +1,145 @@
+"""Collect: from journals alone to a Report. No model is loaded, no task is needed, nothing is computed again.
+
+1. Each run directory becomes a strategy: counts, interval, tokens drawn (of the results) and paid (of the
+   draws), and a row a problem.
+2. Runs of one family, which differ in the number of samples, become a curve.
+3. Every run is compared with the first on the problems that both finished.
+4. Some problems of each run, right ones and wrong ones, get their search tree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.evaluation.paired import compare
+from branchwise.orchestrator.journal.reader import Recorded, recorded
+from branchwise.orchestrator.report.curves import curves_of
+from branchwise.orchestrator.report.data import Comparison, FailureShown, ProblemShown, Report, Row
+from branchwise.orchestrator.report.shown import Interval
+from branchwise.orchestrator.report.strategy import outcome_of, strategy_of
+from branchwise.orchestrator.report.tree import Tree
+from branchwise.orchestrator.report.trees import shown_tree
+
+MAX_FAILURES_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run, read: its strategy's name, the open journal, its problems and results."""
+
+    name: str
+    journal: Recorded
+    problems: dict[str, Problem]
+    results: list[Result]
+
+    def outcomes(self) -> dict[tuple[str, str], bool | None]:
+        """Outcomes by problem id and text: an id alone may mean something else in another task."""
+        return {(r.problem_id, self.problems[r.problem_id].text): outcome_of(r) for r in self.results}
+
+
+def collect(directories: Sequence[Path], created: str, trees: int = 12) -> Report:
+    """The report of these runs, with up to ``trees`` trees each. ConfigError where one is no run directory."""
+    with ExitStack() as stack:
+        journals = [stack.enter_context(recorded(directory)) for directory in directories]
+        names = _unique([_name(journal) for journal in journals], directories)
+        runs = [_read(name, journal) for name, journal in zip(names, journals, strict=True)]
+        strategies = tuple(strategy_of(run.name, run.journal, len(run.problems), run.results) for run in runs)
+        tasks = list(filter(None, dict.fromkeys(journal.manifest.task for journal in journals)))
+        return Report(
+            title=f"{names[0]}: {tasks[0]}" if len(runs) == 1 and tasks else ", ".join(names),
+            created=created,
+            task=", ".join(tasks),
+            branchwise_version=", ".join(sorted({journal.manifest.version for journal in journals})),
+            strategies=strategies,
+            curves=curves_of(strategies) if len(runs) > 1 else (),
+            comparisons=tuple(_compared(runs[0], other) for other in runs[1:]),
+            problems=tuple(_problems(runs)),
+            rows=tuple(_row(run.name, result) for run in runs for result in run.results),
+            trees=tuple(tree for run in runs for tree in _trees(run, trees)),
+        )
+
+
+def _name(journal: Recorded) -> str:
+    manifest = journal.manifest
+    return manifest.name or Path(manifest.source).stem or journal.directory.name
+
+
+def _unique(names: list[str], directories: Sequence[Path]) -> list[str]:
+    """Names of runs that are used twice get their directory's name added, then a number."""
+    counts, seen, unique = Counter(names), Counter[str](), []
+    for name, directory in zip(names, directories, strict=True):
+        longer = name if counts[name] == 1 else f"{name} ({directory.resolve().name})"
+        seen[longer] += 1
+        unique.append(longer if seen[longer] == 1 else f"{longer} #{seen[longer]}")
+    return unique
+
+
+def _read(name: str, journal: Recorded) -> _Run:
+    results = journal.results()
+    problems = {problem.id: problem for problem in journal.problems()}
+    for result in results:
+        problems.setdefault(result.problem_id, Problem(result.problem_id, ()))
+    return _Run(name, journal, problems, results)
+
+
+def _problems(runs: Sequence[_Run]) -> Iterator[ProblemShown]:
+    expected = {r.problem_id: r.grade.expected for run in runs for r in run.results if r.grade}
+    texts = {problem.id: problem.text for run in reversed(runs) for problem in run.problems.values()}
+    for problem_id, text in texts.items():
+        yield ProblemShown(id=problem_id, question=text, expected=expected.get(problem_id))
+
+
+def _row(strategy: str, result: Result) -> Row:
+    tokens: Counter[str] = Counter()
+    for role, used in result.drawn + result.cancelled:
+        tokens[role] += used.tokens
+    failures = result.failures[:MAX_FAILURES_SHOWN]
+    return Row(
+        strategy=strategy,
+        problem=result.problem_id,
+        answer=result.answer,
+        correct=outcome_of(result),
+        stop=result.stop.value,
+        tokens=dict(tokens),
+        failures=tuple(FailureShown(boundary=one.boundary, message=one.message) for one in failures),
+    )
+
+
+def _compared(first: _Run, second: _Run) -> Comparison:
+    ours, theirs = first.outcomes(), second.outcomes()
+    shared = [key for key in ours if key in theirs]
+    pairs = compare([ours[key] for key in shared], [theirs[key] for key in shared])
+    return Comparison(
+        first=first.name,
+        second=second.name,
+        both=pairs.both,
+        only_first=pairs.only_first,
+        only_second=pairs.only_second,
+        neither=pairs.neither,
+        dropped=pairs.dropped,
+        difference=pairs.difference,
+        interval=Interval(low=pairs.interval.low, high=pairs.interval.high) if pairs.interval else None,
+        p_value=pairs.p_value,
+    )
+
+
+def _trees(run: _Run, count: int) -> Iterator[Tree]:
+    for result in _chosen(run.results, count):
+        lineage = result.trajectory.lineage if result.trajectory is not None else None
+        expected = result.grade.expected if result.grade else None
+        for search in run.journal.searches(run.problems[result.problem_id]):
+            yield shown_tree(run.name, search, lineage, expected)
+
+
+def _chosen(results: Sequence[Result], count: int) -> list[Result]:
+    """Half of them right, half not, as far as there are enough; first finished first."""
+    right = [result for result in results if outcome_of(result)]
+    others = [result for result in results if not outcome_of(result)]
+    kept = others[: max(count - count // 2, count - len(right))]
+    return kept + right[: count - len(kept)]
