@@ -20,6 +20,7 @@ import random
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self
 
@@ -133,6 +134,9 @@ class Server:
         self.behaviour = behaviour or Behaviour()
         self.seen = Seen()
         self.port = port
+        self.open = asyncio.Event()
+        """Cleared, it holds every request back that has arrived."""
+        self.open.set()
         self._runner: web.AppRunner | None = None
 
     @property
@@ -214,6 +218,7 @@ class Server:
     async def _respond(
         self, request: web.Request, body: dict[str, Any], key: str, number: int, attempt: int
     ) -> web.StreamResponse:
+        await self.open.wait()
         plan = self.behaviour
         if plan.limited > 0:
             plan.limited -= 1
@@ -317,6 +322,12 @@ class Server:
         prompt = len(_prompt(body)) // 4 + 1
         completion = sum(len(s.tokens) for s in samples)
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another task or the server does."""
+    while not condition():  # noqa: ASYNC110 - conditions of any kind
+        await asyncio.sleep(0.001)
 
 
 def _prompt(body: dict[str, Any]) -> str:
