@@ -14,9 +14,9 @@ from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.roles import Task
 from branchwise.orchestrator.plugins import suggestion
+from branchwise.orchestrator.predict import Prediction, check_models, predict
 from branchwise.orchestrator.session import Plain
 from branchwise.orchestrator.workflow.load import Loaded, load_workflow
-from branchwise.orchestrator.predict import Prediction, check_models, predict
 from branchwise.orchestrator.workflow.validate import validate
 from branchwise.sandboxes.calculator import evaluate
 from branchwise.tasks.parse import parse_task

@@ -49,6 +49,7 @@ class Progress:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
+        self._seen.append((self.started, self.account.spent.tokens))
 
     def landed(self, result: Result) -> None:
         """Count a result."""

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
+from itertools import islice
 from pathlib import Path
 
 from branchwise.orchestrator.commands.ending import finish
@@ -17,6 +18,7 @@ from branchwise.orchestrator.core.errors import ConfigError, JournalError, Suspe
 from branchwise.orchestrator.core.roles import Task
 from branchwise.orchestrator.journal.manifest import PLAN_FILE, Manifest, manifest_of
 from branchwise.orchestrator.journal.reader import recorded
+from branchwise.orchestrator.predict import check_models
 from branchwise.orchestrator.session import Settings, open_session
 from branchwise.orchestrator.workflow.load import Loaded, read_workflow
 from branchwise.orchestrator.workflow.validate import validate
@@ -50,10 +52,12 @@ def resume(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
     manifest = manifest_of(directory)
     if manifest.task is None:
         raise ConfigError(f"{directory} was started from Python, with problems of its own: go on with it there")
-    with recorded(directory):  # a journal that can't be read is told before models are loaded
-        pass
-    loaded = recorded_workflow(manifest, environment)
     task = task_of(manifest.task, manifest.limit, manifest.seed)
+    with recorded(directory) as journal:
+        finished = {result.problem_id for result in journal.results()}
+    if all(problem.id in finished for problem in islice(task.problems(), manifest.limit)):
+        return finish(directory, as_json=arguments.json)
+    loaded = recorded_workflow(manifest, environment)
     settings = Settings(
         seed=manifest.seed,
         concurrency=arguments.concurrency or manifest.concurrency,
@@ -68,6 +72,7 @@ def recorded_workflow(manifest: Manifest, environment: Mapping[str, str]) -> Loa
     """The workflow that a run was started with, ``${NAME}`` filled in anew."""
     loaded = read_workflow(manifest.plan, environment, Path(manifest.directory), manifest.source)
     validate(loaded.workflow, manifest.source)
+    check_models(loaded.workflow)
     return loaded
 
 
