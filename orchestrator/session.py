@@ -33,7 +33,7 @@ from branchwise.orchestrator.journal.manifest import Manifest, plan_hash, settle
 from branchwise.orchestrator.journal.results import result_from
 from branchwise.orchestrator.journal.store import Journal, read_decisions
 from branchwise.orchestrator.plugins import find
-from branchwise.orchestrator.workflow.compile import compile_workflow
+from branchwise.orchestrator.workflow.compile import compile_workflow, import_graph_library
 from branchwise.orchestrator.workflow.facts import facts_of, recordable
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.validate import validate
@@ -54,6 +54,7 @@ class Settings:
     task_name: str | None = None
     backends: Mapping[str, Backend] = field(default_factory=dict)
     on_event: Callable[[Event], None] = lambda event: None
+    problem_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
     if settings.budget is not None:
         workflow = workflow.model_copy(update={"budget": settings.budget})
         loaded = replace(loaded, workflow=workflow)
+    import_graph_library()  # before the journal's clock starts
     raw = _raw_models(loaded, settings)  # before the journal: what is wrong with them leaves no run directory
     journal = Journal(
         settings.out,
@@ -210,6 +212,7 @@ def _manifest(loaded: Loaded, settings: Settings, models: Mapping[str, Backend])
         working_directory=str(Path.cwd()),
         task=settings.task_name,
         limit=settings.limit,
+        problem_count=settings.problem_count,
         concurrency=settings.concurrency,
     )
 

@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
         limit=arguments.limit,
         replay=arguments.replay,
         task_name=portable(arguments.tasks),
+        problem_count=_count(task, arguments.limit),
     )
     return conduct(loaded, task, settings, as_json=arguments.json)
 
@@ -64,6 +65,7 @@ def resume(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
         out=directory,
         limit=manifest.limit,
         task_name=manifest.task,
+        problem_count=_count(task, manifest.limit),
     )
     return conduct(loaded, task, settings, as_json=arguments.json)
 
@@ -99,10 +101,14 @@ def fresh_directory(name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
+def _count(task: Task, limit: int | None) -> int:
+    return sum(1 for _ in islice(task.problems(), limit))
+
+
 async def _solve(loaded: Loaded, task: Task, settings: Settings) -> None:
     async with open_session(loaded, task, settings) as session:
-        total, run = sum(1 for _ in session.problems()), session.run
-        async with shown(loaded.workflow.name, total, run.account) as progress:
+        run = session.run
+        async with shown(loaded.workflow.name, settings.problem_count or 0, run.account) as progress:
             for note in session.notes:
                 progress.say(note)
             with interruptible(run, progress.say):

@@ -57,6 +57,7 @@ class Manifest(BaseModel):
     working_directory: str = ""
     task: str | None = None
     limit: int | None = None
+    problem_count: int | None = None
     concurrency: int = 8
 
 

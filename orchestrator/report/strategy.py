@@ -125,8 +125,9 @@ def _models(manifest: Manifest) -> tuple[ModelShown, ...]:
 
 def _notes(manifest: Manifest, started: int, graded: Graded) -> list[str]:
     notes = []
-    if started > len(graded):
-        notes.append(f"{started - len(graded)} problems were begun and are not finished: the run can be resumed")
+    missing = max(started, manifest.problem_count or 0) - len(graded)
+    if missing > 0:
+        notes.append(f"{missing} of {missing + len(graded)} problems are not finished: the run can be resumed")
     starved = sum(1 for result, outcome in graded if outcome is None and result.stop.is_budget)
     if starved:
         notes.append(f"for {starved} problems nothing could be drawn, the budget was used up; they are not graded")

@@ -38,6 +38,12 @@ def compile_workflow(workflow: Workflow, parts: Parts, seed: int) -> Solve:
     return solve
 
 
+def import_graph_library() -> None:
+    """Import langgraph now: the better part of a second that belongs to no run."""
+    import langgraph.graph
+    import langsmith  # noqa: F401
+
+
 def _langgraph(workflow: Workflow, steps: dict[str, Step]) -> Any:
     from langgraph.graph import END as GRAPH_END
     from langgraph.graph import START, StateGraph
