@@ -1,12 +1,13 @@
 """Step beam search: keep the best partial solutions at each depth, by the value of a reward model.
 
-1. Grow ``expansions`` children of the root.
+1. Grow ``root_expansions`` children of the root (default: ``expansions``).
 2. Set finished children apart; of the others keep the ``width`` best (ties: first grown).
 3. Grow ``expansions`` children of each of them, to the end at the last depth.
 4. Repeat 2 and 3 until nothing is left to grow or ``depth`` is reached.
 
 Snell et al., arXiv 2408.03314, section 5; with N samples and beam width M as in HF's search-and-learn this is
-width = N / M, expansions = M. Here a finished solution frees its place for the next best.
+root_expansions = N, width = N / M, expansions = M, which draws as many steps at each depth as N whole answers
+have. Here a finished solution frees its place for the next best.
 """
 
 from __future__ import annotations
@@ -27,10 +28,16 @@ class Options(_Options):
     kind: Literal["beam"] = "beam"
     width: int = Field(4, gt=0, description="Partial solutions kept at each depth.")
     expansions: int = Field(4, gt=0, description="Children grown from each of them.")
+    root_expansions: int | None = Field(None, gt=0, description="Children grown from the root; default: expansions.")
     depth: int = Field(8, gt=0, description="Most steps; the last one is drawn to the end of the answer.")
     deduplicate: bool = Field(False, description="Keep only the first of partial solutions with equal text.")
     wants_reward: ClassVar[bool] = True
     stepwise: ClassVar[bool] = True
+
+    @property
+    def first(self) -> int:
+        """Children of the root."""
+        return self.root_expansions or self.expansions
 
 
 @dataclass(slots=True)
@@ -65,7 +72,8 @@ class Beam:
         state, options, asked = self._state, self._options, []
         to_end = state.depth == options.depth - 1
         for beam in state.waiting[:room]:
-            asked.append(Expansion(state.tickets, beam, options.expansions, to_end=to_end))
+            count = options.expansions if state.depth else options.first
+            asked.append(Expansion(state.tickets, beam, count, to_end=to_end))
             state.out[state.tickets] = beam
             state.tickets += 1
         del state.waiting[:room]
@@ -118,8 +126,8 @@ def _cut_off(child: Candidate) -> Candidate:
 
 def most_draws(options: Options) -> int:
     """Draws of the policy that one problem takes at most."""
-    beams = [min(options.width, int(options.expansions**level)) for level in range(1, options.depth)]
-    return options.expansions * (1 + sum(beams))
+    beams = [min(options.width, int(options.first * options.expansions**level)) for level in range(options.depth - 1)]
+    return options.first + options.expansions * sum(beams)
 
 
 def build(options: Options, root: Trajectory) -> Beam:

@@ -1,26 +1,15 @@
-"""Load a workflow file. Every error names file, line and key, and what would be valid.
-
-1. Parse the YAML, keeping each key's line. 2. Apply ``--set``. 3. Fill in ``${NAME}`` from the environment
-that the caller hands over. 4. Validate against the closed models.
-"""
+"""Load a workflow: from a YAML file, or from plain data."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
-
-import yaml
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.plugins import suggestion
 from branchwise.orchestrator.workflow.spec import Workflow
-
-Place = tuple[str | int, ...]
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+from branchwise.orchestrator.workflow.yaml_file import Lines, apply_setting, read_yaml, validated
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +23,10 @@ class Loaded:
 
 
 def load_workflow(path: Path, environment: Mapping[str, str], settings: tuple[str, ...] = ()) -> Loaded:
-    """The workflow in a YAML file. ConfigError with file, line and key."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', error)}") from None
-    lines: dict[Place, int] = {}
-    if root is not None:
-        _note_lines(root, (), lines)
+    """The workflow in a YAML file, with ``settings`` such as a.b.c=8 applied. ConfigError with file, line and key."""
+    data, lines = read_yaml(path)
     for setting in settings:
-        _set(data, setting)
+        apply_setting(data, setting)
     return read_workflow(data, environment, path.parent, str(path), lines)
 
 
@@ -59,146 +35,9 @@ def read_workflow(
     environment: Mapping[str, str],
     directory: Path,
     source: str = "workflow",
-    lines: Mapping[Place, int] | None = None,
+    lines: Lines | None = None,
 ) -> Loaded:
     """A workflow from plain data; errors name ``source``."""
-    lines = lines or {}
     if not isinstance(data, dict):
         raise ConfigError(f"{source}: a workflow is a mapping with the keys models and nodes")
-    filled = _fill(data, (), environment, source, lines)
-    try:
-        return Loaded(Workflow.model_validate(filled), data, directory, source)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(e, filled, source, lines) for e in error.errors())) from None
-
-
-def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int]) -> None:
-    lines.setdefault(place, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*place, key.value)
-            lines[inner] = key.start_mark.line + 1
-            _note_lines(value, inner, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _note_lines(value, (*place, index), lines)
-
-
-def _set(data: Any, setting: str) -> None:
-    """Apply one ``a.b.c=value``; the value is read as YAML."""
-    path, equals, value = setting.partition("=")
-    keys = path.split(".")
-    if not equals or not all(keys):
-        raise ConfigError(f"--set {setting}: write it as nodes.search.algorithm.width=8")
-    for depth, key in enumerate(keys[:-1]):
-        if not isinstance(data, dict) or not isinstance(data.setdefault(key, {}), dict):
-            raise ConfigError(f"--set {setting}: '{'.'.join(keys[: depth + 1])}' holds no keys")
-        data = data[key]
-    try:
-        data[keys[-1]] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {setting}: the value is not YAML") from None
-
-
-def _fill(value: Any, place: Place, environment: Mapping[str, str], source: str, lines: Mapping[Place, int]) -> Any:
-    if isinstance(value, dict):
-        return {k: _fill(v, (*place, k), environment, source, lines) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_fill(v, (*place, i), environment, source, lines) for i, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def variable(match: re.Match[str]) -> str:
-        if match[1] not in environment:
-            where = f"{source}:{_line(place, lines)}: {_dotted(place)}"
-            raise ConfigError(f"{where}: environment variable {match[1]} is not set; set it, or write the value")
-        return environment[match[1]]
-
-    return _VARIABLE.sub(variable, value)
-
-
-def _explain(error: Any, data: Any, source: str, lines: Mapping[Place, int]) -> str:
-    """One validation error as: file:line: key: what is wrong, what would be valid."""
-    place = _in_data(error["loc"], data)
-    where = f"{source}:{_line(place, lines)}: {_dotted(place) or 'workflow'}"
-    context = error.get("ctx", {})
-    match error["type"]:
-        case "extra_forbidden":
-            return f"{where}: unknown key{suggestion(str(place[-1]), _fields(error['loc']))}"
-        case "missing":
-            return f"{where}: this key is required"
-        case "union_tag_invalid":
-            valid = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
-            return f"{where}.kind: unknown kind '{context['tag']}'{suggestion(context['tag'], valid)}"
-        case "union_tag_not_found":
-            return f"{where}: the key `kind` is required"
-        case "literal_error":
-            valid = re.findall(r"'([^']*)'", context["expected"])
-            return f"{where}: '{error['input']}' is not valid{suggestion(str(error['input']), valid)}"
-    return f"{where}: {error['msg'].removeprefix('Value error, ')} (got {_short(error['input'])})"
-
-
-def _in_data(loc: Place, data: Any) -> Place:
-    """An error's location without the tags that pydantic puts in for unions."""
-    place: Place = ()
-    for index, part in enumerate(loc):
-        last = index == len(loc) - 1
-        if isinstance(data, dict) and (part in data or (last and not _is_tag(part, data))):
-            data, place = data.get(part), (*place, part)
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data, place = data[part], (*place, part)
-    return place
-
-
-def _is_tag(part: str | int, data: dict[str, Any]) -> bool:
-    return part == data.get("kind")
-
-
-def _fields(loc: Place) -> list[str]:
-    """The keys that would be valid beside the wrong one at the end of an error's location."""
-    current: Any = Workflow
-    for part in loc[:-1]:
-        current = _into(current, part)
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
-
-
-def _into(current: Any, part: str | int) -> Any:
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        field = current.model_fields.get(str(part))
-        return field.annotation if field else None
-    origin, arguments = get_origin(current), get_args(current)
-    if origin is dict:
-        return arguments[1]
-    if origin is list:
-        return arguments[0]
-    for choice in _choices(current):  # a union: the part is the tag
-        kind = choice.model_fields.get("kind")
-        if kind is not None and get_origin(kind.annotation) is Literal and part in get_args(kind.annotation):
-            return choice
-    named = [choice for choice in _choices(current) if str(part) in choice.model_fields]
-    return _into(named[0], part) if named else None
-
-
-def _choices(current: Any) -> list[type[BaseModel]]:
-    found = []
-    for argument in get_args(current):
-        if isinstance(argument, type) and issubclass(argument, BaseModel):
-            found.append(argument)
-        else:
-            found += _choices(argument)
-    return found
-
-
-def _line(place: Place, lines: Mapping[Place, int]) -> int:
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(map(str, place))
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return Loaded(validated(Workflow, data, environment, source, lines or {}), data, directory, source)

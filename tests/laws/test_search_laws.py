@@ -92,7 +92,9 @@ async def test_replaying_any_prefix_of_the_decisions_leads_to_the_same_end(optio
     for cut in range(len(rows) + 1):
         again = list(rows[:cut])
         log = DecisionLog(
-            ROOT, lambda seq, kind, payload, again=again: again.append((kind, payload)), list(again)  # type: ignore[misc]
+            ROOT,
+            lambda seq, kind, payload, again=again: again.append((kind, payload)),
+            list(again),  # type: ignore[misc]
         )
         assert await drive(options, log, random.Random(cut)) == found
         assert [row for row in again if row[0] != "settle"] == [row for row in rows if row[0] != "settle"]

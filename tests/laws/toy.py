@@ -21,7 +21,11 @@ SMALL: dict[str, list[dict[str, object]]] = {
     "greedy": [{}],
     "best_of_n": [{"n": 6}, {"n": 7, "batch": 3}, {"n": 9, "until_decided": True}],
     "step_rollouts": [{"solutions": 2, "rollouts": 3, "depth": 4}],
-    "beam": [{"width": 2, "expansions": 3, "depth": 4}, {"width": 1, "expansions": 1, "depth": 3}],
+    "beam": [
+        {"width": 2, "expansions": 3, "depth": 4},
+        {"width": 1, "expansions": 1, "depth": 3},
+        {"width": 2, "expansions": 2, "root_expansions": 4, "depth": 4},
+    ],
 }
 """Settings under which each algorithm is put on trial; one that is missing here runs with its defaults."""
 
@@ -29,7 +33,9 @@ SMALL: dict[str, list[dict[str, object]]] = {
 def all_settings() -> list[Options]:
     """Every algorithm found on disk, under each of its small settings."""
     return [
-        kind.module.Options(**settings) for kind in kinds("search").values() for settings in SMALL.get(kind.name, [{}])
+        kind.module.Options(**settings)
+        for kind in kinds("search").values()
+        for settings in SMALL.get(kind.name, [{}])
     ]
 
 

@@ -1,0 +1,188 @@
+"""YAML files as closed models. Every error names file, line and key, and what would be valid.
+
+1. Parse the YAML, keeping each key's line. 2. Apply settings such as ``--set``. 3. Fill in ``${NAME}`` from the
+environment that the caller hands over. 4. Validate against the closed model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.plugins import suggestion
+
+Place = tuple[str | int, ...]
+Lines = Mapping[Place, int]
+M = TypeVar("M", bound=BaseModel)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def read_yaml(path: Path) -> tuple[Any, Lines]:
+    """The data in a file and the line of each key. ConfigError where it can't be read or is not YAML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', error)}") from None
+    lines: dict[Place, int] = {}
+    if root is not None:
+        _note_lines(root, (), lines)
+    return data, lines
+
+
+def validated(model: type[M], data: Any, environment: Mapping[str, str], source: str, lines: Lines) -> M:
+    """``data`` with ``${NAME}`` filled in, as ``model``. ConfigError, a line for each thing that is wrong."""
+    filled = _fill(data, (), environment, source, lines)
+    try:
+        return model.model_validate(filled)
+    except ValidationError as error:
+        wrong = [_explain(model, one, filled, source, lines) for one in error.errors()]
+        raise ConfigError("\n".join(wrong)) from None
+
+
+def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int]) -> None:
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*place, key.value)
+            lines[inner] = key.start_mark.line + 1
+            _note_lines(value, inner, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _note_lines(value, (*place, index), lines)
+
+
+def apply_setting(data: Any, setting: str) -> None:
+    """Apply one ``a.b.c=value``; the value is read as YAML."""
+    path, equals, value = setting.partition("=")
+    keys = path.split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {setting}: write it as nodes.search.algorithm.width=8")
+    for depth, key in enumerate(keys[:-1]):
+        if not isinstance(data, dict) or not isinstance(data.setdefault(key, {}), dict):
+            raise ConfigError(f"--set {setting}: '{'.'.join(keys[: depth + 1])}' holds no keys")
+        data = data[key]
+    try:
+        data[keys[-1]] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {setting}: the value is not YAML") from None
+
+
+def _fill(value: Any, place: Place, environment: Mapping[str, str], source: str, lines: Lines) -> Any:
+    if isinstance(value, dict):
+        return {k: _fill(v, (*place, k), environment, source, lines) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_fill(v, (*place, i), environment, source, lines) for i, v in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        if match[1] not in environment:
+            where = f"{source}:{_line(place, lines)}: {_dotted(place)}"
+            raise ConfigError(f"{where}: environment variable {match[1]} is not set; set it, or write the value")
+        return environment[match[1]]
+
+    return _VARIABLE.sub(variable, value)
+
+
+def _explain(model: type[BaseModel], error: Any, data: Any, source: str, lines: Lines) -> str:
+    """One validation error as: file:line: key: what is wrong, what would be valid."""
+    place = _in_data(error["loc"], data)
+    where = f"{source}:{_line(place, lines)}: {_dotted(place) or model.__name__.lower()}"
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key{suggestion(str(place[-1]), _fields(model, error['loc']))}"
+        case "missing":
+            return f"{where}: this key is required"
+        case "union_tag_invalid":
+            valid = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+            return f"{where}.kind: unknown kind '{context['tag']}'{suggestion(context['tag'], valid)}"
+        case "union_tag_not_found":
+            return f"{where}: the key `kind` is required"
+        case "literal_error":
+            valid = re.findall(r"'([^']*)'", context["expected"])
+            return f"{where}: '{error['input']}' is not valid{suggestion(str(error['input']), valid)}"
+    return f"{where}: {error['msg'].removeprefix('Value error, ')} (got {_short(error['input'])})"
+
+
+def _in_data(loc: Place, data: Any) -> Place:
+    """An error's location without the tags that pydantic puts in for unions."""
+    place: Place = ()
+    for index, part in enumerate(loc):
+        last = index == len(loc) - 1
+        if isinstance(data, dict) and (part in data or (last and not _is_tag(part, data))):
+            data, place = data.get(part), (*place, part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data, place = data[part], (*place, part)
+    return place
+
+
+def _is_tag(part: str | int, data: dict[str, Any]) -> bool:
+    return part == data.get("kind")
+
+
+def _fields(model: type[BaseModel], loc: Place) -> list[str]:
+    """The keys that would be valid beside the wrong one at the end of an error's location."""
+    current: Any = model
+    for part in loc[:-1]:
+        current = _into(current, part)
+    return list(_keys(current)) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def _keys(model: type[BaseModel]) -> dict[str, Any]:
+    """What a user may write in a model -> its type."""
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _into(current: Any, part: str | int) -> Any:
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return _keys(current).get(str(part))
+    origin, arguments = get_origin(current), get_args(current)
+    if origin is dict:
+        return arguments[1]
+    if origin is list:
+        return arguments[0]
+    for choice in _choices(current):  # a union: the part is the tag
+        kind = choice.model_fields.get("kind")
+        if kind is not None and get_origin(kind.annotation) is Literal and part in get_args(kind.annotation):
+            return choice
+    named = [choice for choice in _choices(current) if str(part) in choice.model_fields]
+    return _into(named[0], part) if named else None
+
+
+def _choices(current: Any) -> list[type[BaseModel]]:
+    found = []
+    for argument in get_args(current):
+        if isinstance(argument, type) and issubclass(argument, BaseModel):
+            found.append(argument)
+        else:
+            found += _choices(argument)
+    return found
+
+
+def _line(place: Place, lines: Lines) -> int:
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
