@@ -88,13 +88,13 @@ def predict(loaded: Loaded, problem: Problem, answer: Answering, evaluate: Evalu
     return Prediction(per_problem, dearest, tuple(unbounded))
 
 
-def check_models(workflow: Workflow) -> None:
+def check_models(loaded: Loaded) -> None:
     """Ask each backend's own check; ConfigError names the model, what is wrong and the remedy."""
-    for name, options in workflow.models.items():
+    for name, options in loaded.workflow.models.items():
         check = getattr(find("backend", options.kind).module, "check", None)
         if check is not None:
             try:
-                check(options)
+                check(options.located(loaded.directory))
             except ConfigError as error:
                 raise ConfigError(f"models.{name}: {error}") from None
 

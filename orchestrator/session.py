@@ -193,7 +193,7 @@ def _raw_models(loaded: Loaded, settings: Settings) -> dict[str, Backend]:
 
 def build_backend(options: ModelOptions, directory: Path) -> Backend:
     """A raw backend; relative paths in its options start at ``directory``."""
-    backend: Backend = find("backend", options.kind).module.build(options)
+    backend: Backend = find("backend", options.kind).module.build(options.located(directory))
     return backend
 
 

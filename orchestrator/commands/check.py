@@ -54,7 +54,7 @@ def _warnings(workflow: Workflow, prediction: Prediction, counted: bool) -> list
 
 def _table(workflow: Workflow, prediction: Prediction, count: int) -> list[str]:
     columns = ["", "calls", "prompt", "completion", "tokens", "cost"]
-    rows = [[f"{role}, a problem", *_cells(usage)] for role, usage in prediction.per_problem.items()]
+    rows = [[f"{role}, a problem", *_cells(usage)] for role, usage in prediction.per_problem.items() if usage.calls]
     whole = _sum(prediction)
     rows.append(["a problem", *_cells(whole)])
     rows.append(["  its budget", *_limits(workflow.budget.problem)])

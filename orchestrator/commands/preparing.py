@@ -38,7 +38,7 @@ def workflow_of(arguments: argparse.Namespace, environment: Mapping[str, str]) -
     if not loaded.workflow.name:
         named = loaded.workflow.model_copy(update={"name": path.stem})
         loaded = replace(loaded, workflow=named, data={**loaded.data, "name": path.stem})
-    check_models(loaded.workflow)
+    check_models(loaded)
     return loaded
 
 

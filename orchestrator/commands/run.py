@@ -74,7 +74,7 @@ def recorded_workflow(manifest: Manifest, environment: Mapping[str, str]) -> Loa
     """The workflow that a run was started with, ``${NAME}`` filled in anew."""
     loaded = read_workflow(manifest.plan, environment, Path(manifest.directory), manifest.source)
     validate(loaded.workflow, manifest.source)
-    check_models(loaded.workflow)
+    check_models(loaded)
     return loaded
 
 

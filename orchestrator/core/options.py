@@ -61,6 +61,10 @@ class ModelOptions(Options):
     timeout_seconds: float = Field(300.0, gt=0, description="Time for one try, first byte to last.")
     price: Price = Field(default_factory=Price, description="Cost per million tokens, for money budgets.")
 
+    def located(self, directory: Path) -> ModelOptions:
+        """The same options, with relative paths starting at ``directory`` where a kind has paths."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
