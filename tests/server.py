@@ -60,6 +60,8 @@ class Behaviour:
     tells_stop: bool = False
     """As vLLM: stop_reason, include_stop_str_in_output."""
     sends_usage: bool = True
+    answers_per_connection: int = 0
+    """If set, a connection is dropped without a word when one more request comes over it."""
     pieces_together: bool = True
     """Without a token delay, a whole stream goes out in one write."""
 
@@ -77,6 +79,7 @@ class Seen:
     tokens: int = 0
     tokens_after_disconnect: int = 0
     connections: set[Any] = field(default_factory=set)
+    over: Counter[Any] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
     arrivals: list[float] = field(default_factory=list)
@@ -192,6 +195,9 @@ class Server:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read())
+        if self._is_spent(request):
+            request.transport.abort()  # type: ignore[union-attr]
+            return web.Response()
         seen, number = self.seen, self.seen.calls
         seen.calls += 1
         key = _key(request.path, body)
@@ -214,6 +220,12 @@ class Server:
         else:
             seen.failed += 1
         return response
+
+    def _is_spent(self, request: web.Request) -> bool:
+        """Whether this connection has had as many answers as one may have."""
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        self.seen.over[peer] += 1
+        return 0 < self.behaviour.answers_per_connection < self.seen.over[peer]
 
     async def _respond(
         self, request: web.Request, body: dict[str, Any], key: str, number: int, attempt: int

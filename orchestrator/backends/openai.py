@@ -47,6 +47,7 @@ CAPABILITIES = Capabilities()
 KEEP_ALIVE_SECONDS = 4.0  # below uvicorn's 5: a connection that the server is just closing loses the request
 LARGE_BODY_BYTES = 2**20
 ERROR_BODY_BYTES = 2**16
+RESENDS = 2
 ENDPOINTS: tuple[Endpoint, ...] = ("chat/completions", "completions")
 _ONE_CALL = Usage(calls=1)
 
@@ -101,9 +102,8 @@ class OpenAI:
         progress = progress or Progress()
         before = progress.usage
         progress.usage = before + _ONE_CALL
-        data = body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body)
         try:
-            async with session.post(url, data=data, allow_redirects=False) as response:
+            async with await _post(session, url, body) as response:
                 if response.status != 200:
                     raise await self._refusal(response)
                 answer = Answer(request, self._where, self._options.keeps_stop, self._scrub)
@@ -169,6 +169,26 @@ class OpenAI:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+
+async def _post(session: aiohttp.ClientSession, url: URL, body: bytes) -> aiohttp.ClientResponse:
+    """Send; and again at once if a connection is lost before the first byte of an answer.
+
+    A kept connection may be closed by the server just as it is used again (llama.cpp does so after each
+    stream): such a request was never read, and is neither a failure nor another call.
+    """
+    import aiohttp
+
+    for attempt in range(RESENDS + 1):
+        data = body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body)
+        try:
+            return await session.post(url, data=data, allow_redirects=False)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if attempt == RESENDS:
+                raise
+    raise AssertionError("unreachable")
 
 
 async def _follow(

@@ -268,6 +268,17 @@ async def test_a_server_that_was_restarted_is_found_again(server: Server) -> Non
     await backend.aclose()
 
 
+async def test_a_kept_connection_that_the_server_drops_is_not_a_failure(server: Server) -> None:
+    server.behaviour.answers_per_connection = 1
+    backend, progress = backend_for(server), Progress()
+    for seed in range(6):
+        await backend.generate(asked(seed=seed), progress)
+    await asyncio.gather(*(backend.generate(asked(seed=seed)) for seed in range(20)))
+    await backend.aclose()
+    assert progress.usage.calls == 6
+    assert server.seen.calls == 26
+
+
 async def test_secrets_are_in_the_header_and_nowhere_else(server: Server) -> None:
     backend = backend_for(server, api_key=SECRET + "\n")
     await backend.generate(asked())
