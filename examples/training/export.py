@@ -5,7 +5,9 @@
 2. llama.cpp refuses an empty list of merges: the file carries one merge of letters outside the vocabulary.
 3. llama.cpp rotates neighbouring pairs where Hugging Face rotates halves, so the rows of the query and key
    projections are reordered for GGUF.
-4. No token is put before a text, in either form; generation ends at the end-of-sequence token.
+4. Matrices are written to GGUF as Q8_0: llama.cpp then computes a draw bit for bit alike whatever else is in
+   its batch, which it does not for half precision, and same seed must mean same text.
+5. No token is put before a text, in either form; generation ends at the end-of-sequence token.
 """
 
 import json
@@ -19,6 +21,7 @@ from torch import Tensor
 
 from examples.training.model import BOS, EOS, PAD, SPECIALS, VOCABULARY, Decoder, Shape
 
+_Q8 = gguf.GGMLQuantizationType.Q8_0
 _NEWLINE_LETTER = "\u010a"
 _UNUSED_MERGE = "\u00ff \u00fe"
 _GGUF_LAYER_NAMES = {
@@ -35,7 +38,7 @@ _GGUF_LAYER_NAMES = {
 
 
 def export(model: Decoder, folder: Path, name: str) -> None:
-    """Write `folder/name.gguf` and the Hugging Face folder `folder/name/`, both in half precision."""
+    """Write `folder/name.gguf` and the Hugging Face folder `folder/name/` (half precision)."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {key: value.detach().contiguous() for key, value in model.state_dict().items()}
     write_gguf(weights, model.shape, folder / f"{name}.gguf", name)
@@ -57,10 +60,14 @@ def write_gguf(weights: dict[str, Tensor], shape: Shape, path: Path, name: str) 
     writer.add_rope_freq_base(shape.rope_theta)
     writer.add_layer_norm_rms_eps(shape.epsilon)
     writer.add_vocab_size(len(VOCABULARY))
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     _add_tokenizer(writer)
     for key, value in weights.items():
-        writer.add_tensor(gguf_name(key), _gguf_array(key, value, shape))
+        array = _gguf_array(key, value, shape)
+        if array.ndim > 1:
+            writer.add_tensor(gguf_name(key), gguf.quants.quantize(array, _Q8), raw_dtype=_Q8)
+        else:
+            writer.add_tensor(gguf_name(key), array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -110,9 +117,8 @@ def _rounded(value: Tensor) -> Tensor:
 def _gguf_array(key: str, value: Tensor, shape: Shape) -> np.ndarray[tuple[int, ...], np.dtype[np.floating]]:
     if key.endswith(("q_proj.weight", "k_proj.weight")):
         value = paired(value, shape.heads)
-    # llama.cpp wants vectors in single precision; rounded first, so that both forms hold the same numbers.
-    rounded = _rounded(value)
-    return rounded.numpy() if value.ndim > 1 else rounded.float().numpy()
+    # Rounded first, so that both forms start from the same numbers.
+    return _rounded(value).float().numpy()
 
 
 def _letters() -> list[str]:
