@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.plugins import FOLDERS, Kind, Role, kinds, suggestion
@@ -67,18 +68,21 @@ def _built_in(kind: Kind) -> bool:
 
 def _options(kind: Kind) -> list[dict[str, Any]]:
     model: type[BaseModel] = kind.module.Options
-    properties = model.model_json_schema()["properties"]
     return [
         {
             "name": name,
             "type": _type_of(field),
             "required": field.is_required(),
-            "default": properties[name].get("default"),
+            "default": _default_of(field),
             "description": field.description or "",
         }
         for name, field in model.model_fields.items()
         if name != "kind"
     ]
+
+
+def _default_of(field: FieldInfo) -> Any:
+    return None if field.is_required() else to_jsonable_python(field.get_default(call_default_factory=True))
 
 
 def _type_of(field: FieldInfo) -> str:

@@ -1,0 +1,179 @@
+"""Wrong input: a message that names place and remedy, exit code 2, no run directory, nothing on standard output."""
+
+import fcntl
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+LOOP = """\
+models:
+  m: {kind: scripted, answers: [REVISE]}
+nodes:
+  draft: {kind: agent, agent: {kind: solver, model: m}, next: review}
+  review: {kind: agent, agent: {kind: reviewer, model: m}, next: {accept: end, revise: refine}}
+  refine: {kind: agent, agent: {kind: refiner, model: m}, next: review}
+"""
+EMBEDDED = "kind: embedded, model: "
+
+
+def run_refused(shell: Shell, workflow: Path, *words: str, extra: tuple[str, ...] = (), **environment: str) -> None:
+    """`check` and `run` say the same, and neither leaves anything."""
+    shell("check", workflow, *(one for one in extra if one != "--json"), **environment).refused(*words)
+    shell("run", workflow, "--tasks", shell.questions(), "--json", *extra, **environment).refused(*words)
+    assert not (shell.folder / "runs").exists()
+
+
+def test_an_unknown_key(shell: Shell) -> None:
+    run_refused(shell, shell.workflow(max_tokens="max_token"), "w.yaml:8", "max_token", "did you mean 'max_tokens'?")
+
+
+def test_an_unknown_kind(shell: Shell) -> None:
+    run_refused(shell, shell.workflow(best_of_n="best_of_m"), "best_of_m", "did you mean 'best_of_n'?", "beam")
+
+
+def test_a_cycle_without_an_exit(shell: Shell) -> None:
+    text = LOOP.replace("accept: end", "accept: refine")
+    run_refused(shell, shell.write("w.yaml", text), "no way leads", "exit")
+
+
+def test_a_cycle_without_a_bound(shell: Shell) -> None:
+    run_refused(shell, shell.write("w.yaml", LOOP), "cycle", "max_visits")
+
+
+def test_an_unset_environment_variable(shell: Shell) -> None:
+    workflow = shell.workflow(kind__scripted='kind: openai, url: "${NOT_SET_HERE}", model: x')
+    run_refused(shell, workflow, "w.yaml:3", "NOT_SET_HERE", "is not set")
+
+
+def test_a_missing_model_name(shell: Shell) -> None:
+    workflow = shell.workflow(model__m="model: n")
+    run_refused(shell, workflow, "no model 'n'", "there are: m")
+
+
+def test_a_missing_model_file(shell: Shell) -> None:
+    text = shell.workflow().read_text().splitlines()
+    text[2] = "  m: {kind: embedded, model: no/such.gguf}"
+    run_refused(shell, shell.write("w.yaml", "\n".join(text)), "models.m", "such.gguf")
+
+
+def test_a_model_that_is_no_gguf(shell: Shell) -> None:
+    shell.write("picture.gguf", "\x89PNG, not a model")
+    text = shell.workflow().read_text().splitlines()
+    text[2] = "  m: {kind: embedded, model: ./picture.gguf}"
+    run_refused(shell, shell.write("w.yaml", "\n".join(text)), "models.m", "picture.gguf", "not a GGUF file")
+
+
+def test_a_prompt_that_does_not_exist(shell: Shell) -> None:
+    workflow = shell.workflow(max_tokens="prompt: sovler, max_tokens")
+    run_refused(shell, workflow, "prompt 'sovler'", "solver")
+
+
+@pytest.mark.parametrize(
+    ("budget", "word"),
+    [
+        ("problem.tokens=0", "greater than 0"),
+        ("problem.tokens=-5", "greater than 0"),
+        ("problem.tokens=nan", "not a whole number"),
+        ("run.seconds=nan", "greater than 0"),
+        ("problem.tokens=many", "not a whole number"),
+        ("problem.token=5", "did you mean 'tokens'?"),
+        ("problems.tokens=5", "did you mean 'problem'?"),
+        ("branch.seconds=5", "unknown resource 'seconds'"),
+        ("problem=5", "problem.tokens=4000"),
+        ("problem.tokens", "problem.tokens=4000"),
+    ],
+)
+def test_a_wrong_budget(shell: Shell, budget: str, word: str) -> None:
+    shell("check", shell.workflow(), "--budget", budget).refused(f"--budget {budget}", word)
+
+
+def test_a_budget_of_nothing_in_the_file(shell: Shell) -> None:
+    text = shell.workflow().read_text() + "budget: {problem: {tokens: 0}}\n"
+    run_refused(shell, shell.write("w.yaml", text), "w.yaml:9", "budget.problem.tokens", "greater than 0")
+
+
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ("nodes.search.algorithm.m=4", "nodes.search.algorithm.m: unknown key"),
+        ("nodes.search.algorithm.n=few", "valid integer"),
+        ("nodes.search.algorithm", "write it as"),
+        ("name.x=4", "'name' holds no keys"),
+    ],
+)
+def test_a_wrong_setting(shell: Shell, setting: str, word: str) -> None:
+    shell("check", shell.workflow(), "--set", setting).refused(word)
+
+
+@pytest.mark.parametrize(
+    ("task", "word"),
+    [
+        ("arithmetics", "did you mean 'arithmetic'?"),
+        ("arithmetic:stepz=3", "did you mean 'steps'?"),
+        ("arithmetic:steps=99", "less than or equal to"),
+        ("arithmetic:steps", "not key=value"),
+        ("nowhere.jsonl", "nowhere.jsonl: can't be read"),
+    ],
+)
+def test_a_wrong_task(shell: Shell, task: str, word: str) -> None:
+    shell("run", shell.workflow(), "--tasks", task).refused(word)
+    assert not (shell.folder / "runs").exists()
+
+
+def test_a_malformed_row_is_named_by_its_number(shell: Shell) -> None:
+    tasks = shell.write("bad.jsonl", '{"question": "1?", "answer": 1}\n{"question": "2?"\n')
+    shell("run", shell.workflow(), "--tasks", tasks).refused("bad.jsonl:2: not JSON")
+
+
+def test_a_missing_and_a_broken_workflow_file(shell: Shell) -> None:
+    shell("check", "none.yaml").refused("none.yaml", "No such file")
+    shell("check", shell.write("w.yaml", "models: [\n")).refused("w.yaml:", "not YAML")
+    shell("check", shell.write("w.yaml", "just text")).refused("w.yaml", "models and nodes")
+
+
+@pytest.mark.parametrize("out", ["w.yaml/inside", "/proc/branchwise"])
+def test_a_run_directory_that_cannot_be_written(shell: Shell, out: str) -> None:
+    ran = shell("run", shell.workflow(), "--tasks", shell.questions(), "--out", out)
+    ran.refused(f"run directory {out} can't be written", "--out")
+
+
+def test_a_run_directory_that_holds_a_run(shell: Shell) -> None:
+    arguments = ("run", shell.workflow(), "--tasks", shell.questions(), "--out", "r")
+    assert shell(*arguments).code == 0
+    shell(*arguments).refused("holds a run already", "branchwise resume r")
+
+
+def test_a_run_directory_in_use(shell: Shell) -> None:
+    (shell.folder / "r").mkdir()
+    with (shell.folder / "r" / "lock").open("w") as held:
+        held.write("process 4711 on here")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        ran = shell("run", shell.workflow(), "--tasks", shell.questions(), "--out", "r")
+    ran.refused("run directory r is in use by process 4711 on here")
+
+
+def test_a_journal_of_a_newer_version(shell: Shell) -> None:
+    assert shell("run", shell.workflow(), "--tasks", shell.questions(), "--out", "r").code == 0
+    with sqlite3.connect(shell.folder / "r" / "journal.sqlite") as journal:
+        journal.execute("PRAGMA user_version = 99")
+    journal.close()
+    for command in ("resume", "report"):
+        shell(command, "r").refused("version 99", "update Branchwise")
+
+
+def test_a_directory_that_holds_no_run(shell: Shell) -> None:
+    shell("report", ".").refused("not a run directory")
+    shell("resume", ".").refused("not a run directory")
+    shell.write("journal.sqlite", "no database at all, but a text that is long enough to be read as a header" * 20)
+    shell("report", ".").refused("can't be read as a journal")
+
+
+def test_no_command_and_an_unknown_argument(shell: Shell) -> None:
+    for arguments in ((), ("fly",), ("run", "w.yaml"), ("run", "w.yaml", "--tasks", "x", "--limit", "0")):
+        ran = shell(*arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert "usage: branchwise" in ran.err
