@@ -1,0 +1,56 @@
+# Two commands do everything: `make demo` runs the main job, `make test` passes the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= runs/$@-$(shell date +%Y%m%d-%H%M%S)
+
+.PHONY: help demo evaluate test test-live check format benchmark wheel clean
+
+help:
+	@echo "make demo       reward models steer a search on small real models: table and HTML report (2-3 minutes)"
+	@echo "make test       the tests"
+	@echo "make evaluate   the full comparison of docs/evaluation.md (about half an hour)"
+	@echo "make check      format, lint and strict types"
+	@echo "make test-live  tests that need a browser, the registry, and time"
+	@echo "make benchmark  searches against a bare asyncio client"
+
+$(VENV)/.local: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.local
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	@touch $@
+
+demo: $(VENV)/.local
+	@$(BIN)/branchwise models pull smollm2-135m || echo "Going on without the language model: the part on sentences is left out."
+	@$(BIN)/branchwise evaluate examples/demo.yaml --out $(OUT)
+
+evaluate: $(VENV)/.local
+	@$(BIN)/branchwise evaluate examples/evaluate.yaml --out $(OUT)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not live"
+
+test-live: $(VENV)/.dev
+	$(BIN)/python -m pytest -m live
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmark: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.search_floor
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
