@@ -25,6 +25,7 @@ def url() -> Iterator[str]:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     server = xllamacpp.Server(params)
     yield f"{server.listening_address}/v1"
+    del server  # it listens for as long as it lives
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -34,7 +35,7 @@ async def test_calls_one_after_another_over_connections_that_it_drops(url: str, 
         request = Request(prompt="3+4*2=", max_tokens=12, n=2, seed=seed, logprobs=1, stop=("\n",), keep_stop=True)
         draws = await backend.generate(request, progress)
         assert len(draws) == 2
-        assert all(draw.text and draw.logprobs for draw in draws)
+        assert all(draw.text.endswith("\n") or draw.finish != "stop" for draw in draws)
     with pytest.raises(ContextOverflow):
         await backend.generate(Request(prompt="1+1=" * 20_000, max_tokens=1))
     await backend.aclose()
