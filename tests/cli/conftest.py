@@ -76,7 +76,7 @@ class Shell:
         return path
 
     def workflow(self, **replaced: str) -> Path:
-        """The scripted workflow, with pieces of its text replaced: ``kind__scripted`` stands for ``kind: scripted``."""
+        """The scripted workflow, pieces of its text replaced; ``kind__scripted`` is ``kind: scripted``."""
         text = WORKFLOW
         for old, new in replaced.items():
             assert old.replace("__", ": ") in text
