@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _run(_added(commands, "run", "run:run", "solve a task's problems with a workflow"))
     _resume(_added(commands, "resume", "run:resume", "go on with a run where it stopped"))
+    _evaluate(_added(commands, "evaluate", "evaluate:evaluate", "hold strategies against each other: a suite"))
     _check(_added(commands, "check", "check:check", "check a workflow and predict its cost; runs nothing"))
     _report(_added(commands, "report", "report:report", "table, JSON or HTML page of finished runs"))
     listing = _added(commands, "list", "listing:listing", "algorithms, rewards, agents, backends and tasks")
@@ -77,6 +78,14 @@ def _resume(resume: argparse.ArgumentParser) -> None:
     resume.add_argument("directory", type=Path, metavar="DIR", help="a run directory")
     resume.add_argument("--concurrency", type=_positive, metavar="N", help="problems under way at once")
     _json(resume)
+
+
+def _evaluate(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument("suite", type=Path, metavar="SUITE.yaml", help="the suite file")
+    evaluate.add_argument("--seed", type=int, help="instead of the suite's")
+    evaluate.add_argument("--limit", type=_positive, metavar="N", help="at most N problems a part")
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="where the runs go (default: runs/NAME-TIME)")
+    _json(evaluate)
 
 
 def _check(check: argparse.ArgumentParser) -> None:

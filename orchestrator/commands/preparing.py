@@ -31,8 +31,12 @@ FORM = "write it as problem.tokens=4000, run.seconds=60 or problem.verifier.call
 
 def workflow_of(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Loaded:
     """The workflow file with --set and --budget applied, validated. ConfigError lists all that is wrong."""
-    path: Path = arguments.workflow
     settings = (*arguments.settings, *map(budget_setting, arguments.budget))
+    return loaded_from(arguments.workflow, environment, settings)
+
+
+def loaded_from(path: Path, environment: Mapping[str, str], settings: tuple[str, ...]) -> Loaded:
+    """A workflow file with settings applied, validated, its models at hand. It is called after its file at least."""
     loaded = load_workflow(path, environment, settings)
     validate(loaded.workflow, str(path))
     if not loaded.workflow.name:

@@ -15,7 +15,12 @@ TREES = 12
 
 def read_report(directories: Sequence[Path], trees: int = TREES) -> Report:
     """The report of these runs. ConfigError where one is no run directory."""
-    return collect(directories, time.strftime("%Y-%m-%d %H:%M:%S %z"), trees)
+    return collect(directories, created_now(), trees)
+
+
+def created_now() -> str:
+    """The time that a report bears."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 def show_table(report: Report) -> None:

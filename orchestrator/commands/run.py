@@ -84,7 +84,7 @@ def conduct(loaded: Loaded, task: Task, settings: Settings, *, as_json: bool) ->
     assert directory is not None
     on_the_way = f"go on with it by `branchwise resume {directory}`"
     try:
-        asyncio.run(_solve(loaded, task, settings))
+        asyncio.run(solve_into(loaded, task, settings, loaded.workflow.name))
     except Suspended:
         raise Suspended(f"stopped as asked; what was paid for is kept: {on_the_way}") from None
     except JournalError as error:
@@ -105,10 +105,11 @@ def _count(task: Task, limit: int | None) -> int:
     return sum(1 for _ in islice(task.problems(), limit))
 
 
-async def _solve(loaded: Loaded, task: Task, settings: Settings) -> None:
+async def solve_into(loaded: Loaded, task: Task, settings: Settings, title: str) -> None:
+    """Solve, or go on solving, into the run directory of the settings, with progress under ``title``."""
     async with open_session(loaded, task, settings) as session:
         run = session.run
-        async with shown(loaded.workflow.name, settings.problem_count or 0, run.account) as progress:
+        async with shown(title, settings.problem_count or 0, run.account) as progress:
             for note in session.notes:
                 progress.say(note)
             with interruptible(run, progress.say):

@@ -3,7 +3,7 @@
 1. Each run directory becomes a strategy: counts, interval, tokens drawn (of the results) and paid (of the
    draws), and a row a problem.
 2. Runs of one family, which differ in the number of samples, become a curve.
-3. Every run is compared with the first on the problems that both finished.
+3. Runs are compared in pairs on the problems that both finished: those named, else every one with the first.
 4. Some problems of each run, right ones and wrong ones, get their search tree.
 """
 
@@ -20,7 +20,7 @@ from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.evaluation.paired import compare
 from branchwise.orchestrator.journal.reader import Recorded, recorded
 from branchwise.orchestrator.report.curves import curves_of
-from branchwise.orchestrator.report.data import Comparison, FailureShown, ProblemShown, Report, Row
+from branchwise.orchestrator.report.data import Comparison, FailureShown, ProblemShown, Report, Row, Strategy
 from branchwise.orchestrator.report.shown import Interval
 from branchwise.orchestrator.report.strategy import outcome_of, strategy_of
 from branchwise.orchestrator.report.tree import Tree
@@ -43,13 +43,41 @@ class _Run:
         return {(r.problem_id, self.problems[r.problem_id].text): outcome_of(r) for r in self.results}
 
 
-def collect(directories: Sequence[Path], created: str, trees: int = 12) -> Report:
-    """The report of these runs, with up to ``trees`` trees each. ConfigError where one is no run directory."""
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a suite calls one of its runs."""
+
+    name: str
+    family: str
+    samples: int | None
+    baseline: bool
+
+    def on(self, strategy: Strategy) -> Strategy:
+        """The strategy under this label."""
+        labels = {"family": self.family, "samples": self.samples, "baseline": self.baseline}
+        return strategy.model_copy(update=labels)
+
+
+def collect(
+    directories: Sequence[Path],
+    created: str,
+    trees: int = 12,
+    labels: Sequence[Label] = (),
+    pairs: Sequence[tuple[str, str]] = (),
+) -> Report:
+    """The report of these runs, with up to ``trees`` trees each. ConfigError where one is no run directory.
+
+    ``labels``, one a run, and ``pairs`` of names to compare come from a suite, where there is one.
+    """
     with ExitStack() as stack:
         journals = [stack.enter_context(recorded(directory)) for directory in directories]
-        names = _unique([_name(journal) for journal in journals], directories)
+        names = [label.name for label in labels] or _unique([_name(journal) for journal in journals], directories)
         runs = [_read(name, journal) for name, journal in zip(names, journals, strict=True)]
         strategies = tuple(strategy_of(run.name, run.journal, len(run.problems), run.results) for run in runs)
+        if labels:
+            strategies = tuple(label.on(one) for label, one in zip(labels, strategies, strict=True))
+        by_name = {run.name: run for run in runs}
+        compared = [(by_name[a], by_name[b]) for a, b in pairs] or [(runs[0], other) for other in runs[1:]]
         tasks = list(filter(None, dict.fromkeys(journal.manifest.task for journal in journals)))
         return Report(
             title=f"{names[0]}: {tasks[0]}" if len(runs) == 1 and tasks else ", ".join(names),
@@ -58,7 +86,7 @@ def collect(directories: Sequence[Path], created: str, trees: int = 12) -> Repor
             branchwise_version=", ".join(sorted({journal.manifest.version for journal in journals})),
             strategies=strategies,
             curves=curves_of(strategies) if len(runs) > 1 else (),
-            comparisons=tuple(_compared(runs[0], other) for other in runs[1:]),
+            comparisons=tuple(_compared(first, second) for first, second in compared),
             problems=tuple(_problems(runs)),
             rows=tuple(_row(run.name, result) for run in runs for result in run.results),
             trees=tuple(tree for run in runs for tree in _trees(run, trees)),
