@@ -126,7 +126,7 @@ def _problems(runs: Sequence[_Run]) -> Iterator[ProblemShown]:
 def _row(strategy: str, result: Result) -> Row:
     tokens: Counter[str] = Counter()
     for role, used in result.drawn + result.cancelled:
-        tokens[role] += used.tokens
+        tokens[role] += used.completion_tokens
     failures = result.failures[:MAX_FAILURES_SHOWN]
     return Row(
         strategy=strategy,

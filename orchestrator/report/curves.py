@@ -23,7 +23,7 @@ def _curves(strategies: Sequence[Strategy]) -> Iterator[Curve]:
 
 
 def _point(one: Strategy) -> Point | None:
-    drawn = {each.role: each.drawn.tokens / one.attempted for each in one.tokens if one.attempted}
+    drawn = {each.role: each.drawn.completion / one.attempted for each in one.tokens if one.attempted}
     if one.accuracy is None or one.interval is None or not sum(drawn.values()):
         return None
     return Point(

@@ -76,7 +76,7 @@ class Strategy(Shown):
 
 
 class Point(Shown):
-    """A strategy at one size: mean drawn tokens a problem by role, accuracy with its 95 % interval."""
+    """A strategy at one size: mean drawn (generated) tokens a problem by role, accuracy with its 95 % interval."""
 
     label: str
     drawn_tokens: dict[str, float]
@@ -136,7 +136,7 @@ class FailureShown(Shown):
 
 
 class Row(Shown):
-    """One problem under one strategy; ``correct`` is None where it was not graded; ``tokens`` are drawn."""
+    """One problem under one strategy; ``correct`` is None where it was not graded; ``tokens`` are those generated."""
 
     strategy: str
     problem: str

@@ -85,7 +85,8 @@ def _family(main: NodeFacts | None, manifest: Manifest) -> str:
 def _described(node: NodeFacts) -> str:
     if node.kind != "search":
         return node.kind
-    options = ", ".join(f"{name}={value}" for name, value in node.options.items())
+    shown = {name: value for name, value in node.options.items() if value is not None and value is not False}
+    options = ", ".join(f"{name}={value}" for name, value in shown.items())
     return f"{node.algorithm}({options})" if options else node.algorithm
 
 

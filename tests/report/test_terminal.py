@@ -16,7 +16,7 @@ def test_every_strategy_has_its_numbers() -> None:
     assert one.accuracy is not None
     assert first[2] == f"{100 * one.accuracy:.1f} %"
     assert first[4] == f"{one.correct}/{one.graded}/{one.attempted}"
-    assert first[5] == f"{sum(role.drawn.tokens for role in one.tokens) / one.attempted:,.0f}"
+    assert first[5] == f"{sum(role.drawn.completion for role in one.tokens) / one.attempted:,.0f}"
 
 
 def test_estimated_tokens_are_marked() -> None:

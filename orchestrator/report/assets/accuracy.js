@@ -36,7 +36,7 @@ function accuracyChart(report, colour) {
     node,
     el("p", {
       class: "caption",
-      text: "Mean tokens drawn for a problem, prompt and completion, policy and verifiers together (logarithmic); bars are 95 % intervals. The accuracy axis is cut to the range of the data. At one height, further left is cheaper.",
+      text: "Mean tokens generated for a problem, by policy and verifiers together (logarithmic); bars are 95 % intervals. The accuracy axis is cut to the range of the data. At one height, further left is cheaper.",
     }),
     curveNumbers(report, colour),
   );

@@ -81,11 +81,15 @@ function glossary() {
     ],
     [
       "drawn tokens",
-      "prompt and completion tokens of every call that the strategy made use of, whether it was sent in this run or found in the journal. This is the price of the method, the same in every repetition unless a note above says otherwise. A ≈ says that some were estimated.",
+      "tokens generated for the strategy by all roles, whether the call was made in this run or found in the journal. This is the price of the method, the same in every repetition unless a note above says otherwise. A ≈ says that some were estimated.",
+    ],
+    [
+      "read tokens",
+      "prompt tokens of the same calls. A step search sends a growing prompt again and again, so it reads more than it draws; servers that cache prefixes compute most of it once.",
     ],
     [
       "paid tokens",
-      "the part of them that was really sent in this run. A draw that the journal already held is drawn again, but not paid again.",
+      "prompt and generated tokens of the calls really made in this run. A draw that the journal already held is drawn again, but not paid again.",
     ],
     [
       "policy, verifier, …",

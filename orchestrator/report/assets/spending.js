@@ -14,7 +14,7 @@ function spending(report) {
     chart(
       node,
       () => spendingOption(report, parts),
-      "Tokens drawn a problem by role; the table below holds the same numbers",
+      "Tokens a problem by role, read (prompt) and drawn (completion); the table below holds the same numbers",
     );
   return section("spending", "Where the tokens went", node, spendingNumbers(report));
 }
@@ -37,7 +37,7 @@ function spendingOption(report, parts) {
     xAxis: {
       ...axis(),
       type: "value",
-      name: "drawn tokens a problem",
+      name: "tokens a problem, read and drawn",
       nameLocation: "middle",
       nameGap: 26,
       axisLabel: { color: ink("muted"), formatter: short },

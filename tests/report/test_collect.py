@@ -1,0 +1,123 @@
+"""Reports collected from journals that real (scripted) runs wrote."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from branchwise import ConfigError, Problem, Request, ScriptedBackend, problem, solve_batch
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.roles import Grade
+from branchwise.orchestrator.report.collect import collect
+from branchwise.orchestrator.report.data import Report
+from branchwise.orchestrator.session import Plain
+
+RULE = "tests.report.test_collect:longer"
+
+
+def longer(trajectory: Any) -> float:
+    """A rule reward."""
+    return min(1.0, len(trajectory.text) / 40)
+
+
+class Keyed(Plain):
+    """Problems whose right answer is 4."""
+
+    def grade(self, problem_id: str, answer: str | None) -> Grade:
+        return Grade(float(answer == "4"), "4")
+
+
+def workflow(source: str = "rule", **node: Any) -> dict[str, Any]:
+    reward = {"kind": "rule", "callable": RULE, "source": source, "scale": "probability"}
+    search = {
+        "kind": "search",
+        "algorithm": {"kind": "best_of_n", "n": 4},
+        "policy": {"kind": "solver", "model": "m"},
+    }
+    model = {"kind": "scripted", "answers": ["unused"]}
+    return {"name": "trial", "models": {"m": model}, "nodes": {"search": {**search, "reward": reward, **node}}}
+
+
+def answer(request: Request, seed: int) -> str:
+    return f"The answer is {4 + seed % 2}"
+
+
+async def ran(out: Path, count: int = 3, fails: Any = lambda request, seed: None, **more: Any) -> Report:
+    given = tuple(problem(f"What is 2 + 2, version {k}?", f"p{k}") for k in range(count))
+    plan = more.pop("plan", None) or workflow()
+    await solve_batch(Keyed(given), plan, out=out, backends={"m": ScriptedBackend(answer, fails=fails)}, **more)
+    return collect([out], created="now")
+
+
+async def test_counts_tokens_and_rows_come_from_the_journal(tmp_path: Path) -> None:
+    report = await ran(tmp_path / "r")
+    (one,) = report.strategies
+    assert (one.attempted, one.graded) == (3, 3)
+    assert one.correct == sum(row.correct is True for row in report.rows)
+    assert (one.algorithm.split("(")[0], one.reward, one.reward_kind, one.samples) == ("best_of_n", "rule", "rule", 4)
+    assert one.tokens[0].drawn == one.tokens[0].paid
+    assert one.tokens[0].drawn.calls == 12
+    assert {shown.expected for shown in report.problems} == {"4"}
+    assert one.models[0].roles == ("policy",)
+
+
+async def test_trees_hold_every_candidate_and_mark_the_selected_one(tmp_path: Path) -> None:
+    report = await ran(tmp_path / "r")
+    assert len(report.trees) == 3
+    for tree in report.trees:
+        assert [node.id for node in tree.nodes] == ["root", "0", "1", "2", "3"]
+        assert {node.id for node in tree.nodes if node.selected} > {"root"}
+        for node in tree.nodes[1:]:
+            assert node.score is not None
+            assert node.correct == (node.answer == "4")
+    assert len(collect([tmp_path / "r"], created="now", trees=1).trees) == 1
+
+
+async def test_an_oracle_is_called_one(tmp_path: Path) -> None:
+    report = await ran(tmp_path / "r", plan=workflow("oracle"))
+    assert report.strategies[0].reward_kind == "oracle"
+
+
+async def test_lost_problems_are_not_graded_and_named_by_their_boundary(tmp_path: Path) -> None:
+    report = await ran(tmp_path / "r", fails=lambda request, seed: BackendError("gone"))
+    (one,) = report.strategies
+    assert (one.attempted, one.graded, one.failed) == (3, 0, {"backend": 3})
+    assert one.candidates_lost == {"backend": 12}
+    assert one.accuracy is None
+    assert all(row.correct is None for row in report.rows)
+    assert report.rows[0].failures[0].message == "gone"
+
+
+async def test_what_a_runs_budget_starved_is_not_graded_but_what_it_cut_short_is(tmp_path: Path) -> None:
+    plan = {**workflow(), "budget": {"run": {"calls": 6}}}
+    report = await ran(tmp_path / "r", plan=plan, concurrency=1)
+    (one,) = report.strategies
+    assert (one.attempted, one.graded) == (3, 2)
+    assert any("nothing could be drawn" in note for note in one.notes)
+    assert any("depends on timing" in note for note in one.notes)
+    assert one.tokens[0].paid.calls == 6
+
+
+async def test_runs_of_other_problems_under_the_same_ids_are_not_compared(tmp_path: Path) -> None:
+    await ran(tmp_path / "a")
+    other = Keyed((Problem("p0", problem("Something else?").messages),))
+    await solve_batch(other, workflow(), out=tmp_path / "b", backends={"m": ScriptedBackend(answer)})
+    (comparison,) = collect([tmp_path / "a", tmp_path / "b"], created="now").comparisons
+    assert comparison.both + comparison.only_first + comparison.only_second + comparison.neither == 0
+
+
+async def test_two_runs_become_two_strategies_with_a_curve_and_a_comparison(tmp_path: Path) -> None:
+    await ran(tmp_path / "a")
+    larger = workflow(algorithm={"kind": "best_of_n", "n": 8})
+    await ran(tmp_path / "b", plan=larger, reuse=[tmp_path / "a"])
+    report = collect([tmp_path / "a", tmp_path / "b"], created="now")
+    assert [one.name for one in report.strategies] == ["trial (a)", "trial (b)"]
+    assert [len(curve.points) for curve in report.curves] == [2]
+    drawn, paid = report.strategies[1].tokens[0].drawn, report.strategies[1].tokens[0].paid
+    assert (drawn.calls, paid.calls) == (24, 12)
+    assert report.comparisons[0].dropped == 0
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a run directory"):
+        collect([tmp_path], created="now")
