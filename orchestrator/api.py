@@ -30,12 +30,18 @@ AnyWorkflow = Workflow | Loaded | Mapping[str, Any] | str | Path
 Problems = Task | Iterable[Problem | str]
 
 
-def load_task(spec: str, seed: int = 0) -> Task:
-    """A task from ``KIND[:key=value,...]`` or a path to a .jsonl file. ConfigError where it is wrong."""
+def load_task(spec: str, seed: int = 0, limit: int | None = None) -> Task:
+    """A task from ``KIND[:key=value,...]`` or a path to a .jsonl file. ConfigError where it is wrong.
+
+    A task that makes its problems up (it has the option ``count``) makes ``limit`` of them, unless told otherwise.
+    """
     argument = parse_task(spec)
     module = find("task", argument.kind).module
+    wanted: dict[str, Any] = dict(argument.options)
+    if limit is not None and "count" in module.Options.model_fields:
+        wanted.setdefault("count", limit)
     try:
-        options = module.Options.model_validate(argument.options)
+        options = module.Options.model_validate(wanted)
     except ValidationError as error:
         known = [name for name in module.Options.model_fields if name != "kind"]
         raise ConfigError("\n".join(_wrong_option(spec, one, known) for one in error.errors())) from None

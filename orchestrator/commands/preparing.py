@@ -63,7 +63,7 @@ def budget_setting(text: str) -> str:
 
 def task_of(spec: str, limit: int | None, seed: int) -> Task:
     """The task of --tasks. ConfigError where it is wrong or has no problems."""
-    task = load_task(spec, seed)
+    task = load_task(spec, seed, limit)
     if not any(True for _ in islice(task.problems(), limit)):
         raise ConfigError(f"task {spec!r} has no problems")
     return task
