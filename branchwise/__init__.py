@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from branchwise.orchestrator.api import (
+        as_node,
         load_task,
         solve,
         solve_batch,
@@ -75,6 +76,7 @@ __all__ = [
     "Usage",
     "Workflow",
     "__version__",
+    "as_node",
     "load_task",
     "load_workflow",
     "problem",
@@ -86,7 +88,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("load_task", "solve", "solve_batch", "solve_batch_sync", "solve_iter", "solve_sync"),
+    "api": ("as_node", "load_task", "solve", "solve_batch", "solve_batch_sync", "solve_iter", "solve_sync"),
     "backends.scripted": ("ScriptedBackend",),
     "core.budget": ("Budget",),
     "core.errors": (

@@ -113,6 +113,27 @@ def solve_sync(problem: Problem | str, workflow: AnyWorkflow, **settings: Any) -
     return run_sync(solve(problem, workflow, **settings))
 
 
+def as_node(
+    workflow: AnyWorkflow,
+    *,
+    problem_key: str = "problem",
+    answer_key: str = "answer",
+    result_key: str | None = None,
+    **settings: Any,
+) -> Callable[[Mapping[str, Any]], Coroutine[Any, Any, dict[str, Any]]]:
+    """A node for a langgraph StateGraph of your own: it solves ``state[problem_key]`` with the workflow.
+
+    The answer goes to ``answer_key``, the whole Result to ``result_key`` if one is given. Settings as of
+    ``solve_iter``.
+    """
+
+    async def node(state: Mapping[str, Any]) -> dict[str, Any]:
+        result = await solve(state[problem_key], workflow, **settings)
+        return {answer_key: result.answer} | ({result_key: result} if result_key else {})
+
+    return node
+
+
 def loaded_workflow(workflow: AnyWorkflow, environment: Mapping[str, str]) -> Loaded:
     """A workflow in any of the forms that the API takes, checked."""
     if isinstance(workflow, Loaded):
