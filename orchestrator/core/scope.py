@@ -6,10 +6,8 @@ budget and to label the journal's rows. Tasks started inside a scope inherit it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
 
 from branchwise.orchestrator.core.budget import Account, Tally
 
@@ -37,12 +35,35 @@ def current_scope() -> Scope:
     return _current.get()
 
 
-@contextmanager
-def scope(**changes: object) -> Iterator[Scope]:
-    """Run the body under the current scope with these fields changed."""
-    inner = replace(_current.get(), **changes)  # type: ignore[arg-type]
-    token = _current.set(inner)
-    try:
-        yield inner
-    finally:
-        _current.reset(token)
+class scope:  # noqa: N801 - read as a verb: with scope(role="verifier")
+    """Run the body of a ``with`` under the current scope, with the fields that are given changed."""
+
+    __slots__ = ("_inner", "_token")
+
+    def __init__(
+        self,
+        *,
+        problem_id: str | None = None,
+        node: str | None = None,
+        role: str | None = None,
+        account: Account | None = None,
+        tally: Tally | None = None,
+    ) -> None:
+        # Spelled out: this is entered several times a call, and dataclasses.replace costs more than the rest.
+        now = _current.get()
+        self._inner = Scope(
+            now.problem_id if problem_id is None else problem_id,
+            now.node if node is None else node,
+            now.role if role is None else role,
+            account or now.account,
+            now.tally if tally is None else tally,
+        )
+        self._token: Token[Scope] | None = None
+
+    def __enter__(self) -> Scope:
+        self._token = _current.set(self._inner)
+        return self._inner
+
+    def __exit__(self, *error: object) -> None:
+        assert self._token is not None
+        _current.reset(self._token)
