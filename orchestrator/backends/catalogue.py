@@ -92,7 +92,7 @@ def find(name: str, cache: Path | None = None) -> Model:
     if name not in models:
         raise ConfigError(f"there is no model {name!r}. {_suggestion(name, models)}")
     if not models[name].present:
-        raise ConfigError(f"the model {name!r} is not on this machine yet: run `branchwise pull {name}` once")
+        raise ConfigError(f"the model {name!r} is not on this machine yet: run `branchwise models pull {name}` once")
     return models[name]
 
 

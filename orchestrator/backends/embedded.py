@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -84,6 +85,19 @@ class Options(ModelOptions):
         if isinstance(given, dict) and given.get("slots") and "max_in_flight" not in given:
             return {**given, "max_in_flight": given["slots"]}
         return given
+
+    def located(self, directory: Path) -> Options:
+        """The same with a relative path of a file starting at ``directory``; names stay names."""
+        path = Path(self.model).expanduser()
+        is_path = os.sep in self.model or self.model.endswith(".gguf")
+        return self.model_copy(update={"model": str(directory / path)}) if is_path else self
+
+
+def check(options: Options) -> None:
+    """ConfigError if there is no such model, its file is no GGUF, or the context is too long; loads nothing."""
+    found = find(options.model)
+    assert found.path is not None
+    _context_tokens(options, read_header(found.path))
 
 
 def build(options: Options) -> Embedded:

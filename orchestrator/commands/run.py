@@ -16,7 +16,7 @@ from branchwise.orchestrator.commands.preparing import portable, predicted, task
 from branchwise.orchestrator.commands.progress import shown
 from branchwise.orchestrator.core.errors import ConfigError, JournalError, Suspended
 from branchwise.orchestrator.core.roles import Task
-from branchwise.orchestrator.journal.manifest import PLAN_FILE, Manifest, manifest_of
+from branchwise.orchestrator.journal.manifest import PLAN_FILE, Manifest
 from branchwise.orchestrator.journal.reader import recorded
 from branchwise.orchestrator.predict import check_models
 from branchwise.orchestrator.session import Settings, open_session
@@ -50,12 +50,11 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
 def resume(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Go on with a run; of a finished one, show the result."""
     directory: Path = arguments.directory
-    manifest = manifest_of(directory)
+    with recorded(directory) as journal:
+        manifest, finished = journal.manifest, {result.problem_id for result in journal.results()}
     if manifest.task is None:
         raise ConfigError(f"{directory} was started from Python, with problems of its own: go on with it there")
     task = task_of(manifest.task, manifest.limit, manifest.seed)
-    with recorded(directory) as journal:
-        finished = {result.problem_id for result in journal.results()}
     if all(problem.id in finished for problem in islice(task.problems(), manifest.limit)):
         return finish(directory, as_json=arguments.json)
     loaded = recorded_workflow(manifest, environment)
@@ -88,7 +87,8 @@ def conduct(loaded: Loaded, task: Task, settings: Settings, *, as_json: bool) ->
     except Suspended:
         raise Suspended(f"stopped as asked; what was paid for is kept: {on_the_way}") from None
     except JournalError as error:
-        raise error if settings.replay else JournalError(f"{error}; {on_the_way}") from error
+        told = str(error).replace("`branchwise resume`", f"`branchwise resume {directory}`")
+        raise JournalError(told if told != str(error) or settings.replay else f"{told}; {on_the_way}") from error
     except (asyncio.CancelledError, KeyboardInterrupt):
         raise Suspended(f"stopped at once; what had arrived is kept: {on_the_way}") from None
     return finish(directory, as_json=as_json)

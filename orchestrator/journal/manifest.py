@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.errors import ConfigError, JournalError
 from branchwise.orchestrator.core.judgement import Source
 from branchwise.orchestrator.journal.store import Journal
 
@@ -39,8 +39,8 @@ class NodeFacts(BaseModel):
 class Manifest(BaseModel):
     """Facts about a run, as JSON. ``plan`` is the workflow as written, before ``${NAME}`` was filled in.
 
-    ``models`` are the identities of the models; relative paths in the plan start at ``directory``, those in
-    ``task`` at ``working_directory``.
+    ``models`` are the identities of the models; relative paths in the plan start at ``directory``. The run was
+    started in ``working_directory``; the paths in ``task`` do not depend on it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,7 +74,7 @@ def settle_manifest(journal: Journal, wanted: Manifest) -> list[str]:
         journal.put("manifest", text)
         journal.flush()
         if journal.directory is not None:
-            (journal.directory / PLAN_FILE).write_text(text + "\n", encoding="utf-8")
+            _write_plan(journal.directory / PLAN_FILE, text)
         return []
     changed = [
         name for name in ("plan_hash", "seed", "task", "models") if getattr(recorded, name) != getattr(wanted, name)
@@ -92,15 +92,14 @@ def settle_manifest(journal: Journal, wanted: Manifest) -> list[str]:
     return []
 
 
+def _write_plan(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise JournalError(f"{path} can't be written: {error.strerror or error}") from error
+
+
 def read_manifest(journal: Journal) -> Manifest | None:
     """The manifest on record, if there is one."""
     text = journal.get("manifest")
     return Manifest.model_validate_json(text) if text is not None else None
-
-
-def manifest_of(directory: Path) -> Manifest:
-    """The manifest of a run directory, read without opening its journal. ConfigError where there is none."""
-    try:
-        return Manifest.model_validate_json((directory / PLAN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{directory} is not a run directory: {PLAN_FILE} can't be read ({error})") from None

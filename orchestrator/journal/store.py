@@ -308,7 +308,7 @@ def open_read_only(directory: Path) -> sqlite3.Connection:
         db.close()
         raise ConfigError(
             f"{path} has journal version {version}, this Branchwise reads version {SCHEMA_VERSION}; "
-            + ("update Branchwise to read it" if version > SCHEMA_VERSION else "`branchwise resume` brings it up to date")
+            + ("update Branchwise to read it" if version > SCHEMA_VERSION else "it is older, or holds nothing yet")
         )
     return db
 

@@ -56,7 +56,7 @@ def test_files_in_the_cache_have_names_too(tmp_path: Path) -> None:
 def test_a_wrong_name_is_told_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"Did you mean 'arithmetic-policy'\? There are: .*smollm2-135m"):
         find("arithmetic-polic", tmp_path)
-    with pytest.raises(ConfigError, match="branchwise pull smollm2-135m"):
+    with pytest.raises(ConfigError, match="branchwise models pull smollm2-135m"):
         find("smollm2-135m", tmp_path)
 
 
