@@ -100,6 +100,16 @@ def check(options: Options) -> None:
     _context_tokens(options, read_header(found.path))
 
 
+def capabilities(options: Options) -> Capabilities:
+    """Whether this model takes chats, from its file's header; one that isn't there is ``check``'s business."""
+    try:
+        path = find(options.model).path
+        chat = path is None or bool(read_header(path).text("tokenizer.chat_template"))
+    except ConfigError:
+        return CAPABILITIES
+    return replace(CAPABILITIES, chat=chat, continue_message=chat)
+
+
 def build(options: Options) -> Embedded:
     """Load the model; ConfigError if there is none of that name, it is no GGUF or the engine refuses it."""
     return Embedded(options)

@@ -66,6 +66,12 @@ def test_a_model_that_is_no_gguf(shell: Shell) -> None:
     run_refused(shell, shell.write("w.yaml", "\n".join(text)), "models.m", "picture.gguf", "not a GGUF file")
 
 
+def test_a_chat_with_a_model_that_has_no_chat_template(shell: Shell) -> None:
+    text = shell.workflow().read_text().splitlines()
+    text[2] = "  m: {kind: embedded, model: arithmetic-policy}"
+    run_refused(shell, shell.write("w.yaml", "\n".join(text)), "model 'm' (embedded) lacks 'chat'")
+
+
 def test_a_prompt_that_does_not_exist(shell: Shell) -> None:
     workflow = shell.workflow(max_tokens="prompt: sovler, max_tokens")
     run_refused(shell, workflow, "prompt 'sovler'", "solver")
