@@ -32,8 +32,12 @@ async def run_batch(run: Run, problems: Iterator[Problem], solve: Solve, concurr
         for problem in problems:  # shared by all workers: each takes the next one
             if run.suspended:
                 return
-            if problem.id not in done:
+            if problem.id in done:
+                continue
+            try:
                 landed.put_nowait(await _solve_one(run, problem, solve))
+            except Suspended:  # the other problems' calls in flight come home first
+                return
 
     async def work() -> None:
         try:

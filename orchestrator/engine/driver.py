@@ -126,6 +126,7 @@ class Driver:
             case Settled(usage):
                 for role, used in usage:
                     self.cancelled.add(role, used)
+                self._charge(Settled(usage))
 
     def _book(self, expansions: tuple[Expansion, ...]) -> None:
         for expansion in expansions:
@@ -139,8 +140,13 @@ class Driver:
     # -- live --------------------------------------------------------------------------------------------
 
     async def _live(self) -> None:
+        left = self.seconds_left()
+        if left is not None and left <= 0:  # nothing is sent for a search whose time was up before it went on
+            self._closing = StopReason.BUDGET_SECONDS
+            self._settle_cancelled(self._stop())
+            return
         async with asyncio.TaskGroup() as group:
-            alarm = self._set_alarm()
+            alarm = None if left is None else asyncio.get_running_loop().call_later(left, self._time_is_up)
             try:
                 for expansion in self._out.values():
                     self._start(group, expansion)
@@ -253,24 +259,21 @@ class Driver:
         self.reason = stopped.reason
         self._record(stopped)
         for ticket in stopped.cancelled:
-            self._tasks[ticket].cancel()
+            if ticket in self._tasks:
+                self._tasks[ticket].cancel()
         return stopped
 
     def _settle_cancelled(self, stopped: Stopped) -> None:
         for ticket in stopped.cancelled:
             self._settle(ticket, ())
         if stopped.cancelled:
-            self._record(Settled(tuple(sorted(self.cancelled.by_role.items()))))
+            settled = Settled(tuple(sorted(self.cancelled.by_role.items())))
+            self._record(settled)
+            self._charge(settled)
 
     async def _rest(self) -> None:
         """Let every call in flight come to its end, so that nothing paid for is lost."""
         await asyncio.wait(list(self._tasks.values()))
-
-    def _set_alarm(self) -> asyncio.TimerHandle | None:
-        left = self.seconds_left()
-        if left is None:
-            return None
-        return asyncio.get_running_loop().call_later(max(0.0, left), self._time_is_up)
 
     def _time_is_up(self) -> None:
         self._closing = StopReason.BUDGET_SECONDS
@@ -283,6 +286,12 @@ class Driver:
     def _record(self, decision: Decision) -> None:
         self.log.append(decision)
         self.notify(decision)
+
+    def _charge(self, settled: Settled) -> None:
+        """What cancelled tickets used is missing from what the problem has left for its next node."""
+        if self.purse is not None:
+            for role, used in settled.usage:
+                self.purse.problem.charge(used, role, until=self.purse.run)
 
     def _settle(self, ticket: int, usage: tuple[tuple[str, Usage], ...]) -> None:
         """Share what a ticket used evenly among its children's bookings, role by role."""

@@ -5,13 +5,14 @@ A node of the workflow calls ``search`` or ``ask``; both charge the episode, bot
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from branchwise.orchestrator.core.budget import Account, Tally
 from branchwise.orchestrator.core.decisions import Decision, Told
-from branchwise.orchestrator.core.errors import Failure
+from branchwise.orchestrator.core.errors import BudgetRefused, Failure
 from branchwise.orchestrator.core.events import Decided
 from branchwise.orchestrator.core.expansion import Expansion, Outcome
 from branchwise.orchestrator.core.problem import Problem
@@ -85,11 +86,16 @@ class Episode:
 
     async def ask(self, node: str, agent: Agent, view: View, role: str) -> Reply:
         """One reply of one agent. BoundaryError or BudgetRefused where there is none."""
-        tally = Tally()
+        tally, left = Tally(), self.run.seconds_left(self.problem.id)
+        if left is not None and left <= 0:
+            raise BudgetRefused("time", "seconds", 0.0, 0.0)
         reservation = self.account.reserve(agent.bound(view), role, until=self.run.account)
         try:
             with scope(problem_id=self.problem.id, node=node, role=role, account=self.run.account, tally=tally):
-                (reply,) = await agent.reply(view)
+                async with asyncio.timeout(left):
+                    (reply,) = await agent.reply(view)
+        except TimeoutError:
+            raise BudgetRefused("time", "seconds", 0.0, 0.0) from None
         finally:
             reservation.settle(tally.total)
             self.drawn.merge(tally)

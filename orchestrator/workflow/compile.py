@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
@@ -102,7 +103,7 @@ def _most_supersteps(workflow: Workflow) -> int:
 
 def _result(episode: Episode, state: State) -> Result:
     draft = state.get("draft")
-    stop = state.get("stop") or _ended(draft is not None and draft.answer is not None, episode)
+    stop = state.get("stop") or _ended(draft, state.get("ended"), episode)
     return Result(
         episode.problem.id,
         draft.answer.text if draft and draft.answer else None,
@@ -116,7 +117,10 @@ def _result(episode: Episode, state: State) -> Result:
     )
 
 
-def _ended(answered: bool, episode: Episode) -> StopReason:
-    if answered:
+def _ended(draft: Candidate | None, searched: StopReason | None, episode: Episode) -> StopReason:
+    """An answer, or what kept the last search from one."""
+    if draft is not None and draft.answer is not None:
         return StopReason.ANSWERED
+    if searched not in (None, StopReason.ANSWERED):
+        return searched
     return StopReason.FAILED if episode.failures else StopReason.BAD_FORMAT

@@ -1,7 +1,7 @@
 """Nodes: what each node of a workflow does to the state. Ends of budgets and failures are values, not errors.
 
 The state is what langgraph carries from node to node: the draft with its answer, the reviewer's feedback, how
-often each node was visited, and why the episode stopped, if it did.
+often each node was visited, how the last search ended, and why the episode must stop, if it must.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class State(TypedDict, total=False):
     feedback: str
     visits: dict[str, int]
     route: str
+    ended: StopReason
     stop: StopReason | None
 
 
@@ -41,7 +42,6 @@ def search_step(name: str, plan: SearchPlan) -> Step:
         visits = _visited(state, name)
         searched = await episode.search(plan)
         selection = searched.selection
-        ended = searched.stop if searched.stop.is_budget else None
         votes = tuple(
             (votes.canonical, votes.weight if plan.means.reward else votes.count) for votes in selection.tally
         )
@@ -51,7 +51,8 @@ def search_step(name: str, plan: SearchPlan) -> Step:
             "votes": votes,
             "visits": visits,
             "route": "",
-            "stop": ended or state.get("stop"),
+            "ended": searched.stop,
+            "stop": searched.stop if searched.stop.is_budget else None,
         }
 
     return step

@@ -37,9 +37,7 @@ def tree_rows(result: Any) -> Any:
 @pytest.mark.parametrize("algorithm", [BEAM, VOTE, EIGHT])
 async def test_same_seed_same_trees_under_shuffled_completion(algorithm: dict[str, Any]) -> None:
     reward = algorithm is not VOTE
-    runs = [
-        await solve_batch(PROBLEMS, flow(algorithm, reward), seed=5, backends={"m": noisy()}) for _ in range(4)
-    ]
+    runs = [await solve_batch(PROBLEMS, flow(algorithm, reward), seed=5, backends={"m": noisy()}) for _ in range(4)]
     trees = [[(r.answer, r.votes, r.drawn, tree_rows(r)) for r in run] for run in runs]
     assert all(tree == trees[0] for tree in trees)
     other = await solve_batch(PROBLEMS, flow(algorithm, reward), seed=6, backends={"m": noisy()})
@@ -120,7 +118,7 @@ async def test_a_runs_role_budget_counts_that_role_only() -> None:
     backend = noisy()
     limits = {"run": {"roles": {"policy": {"calls": 10}, "verifier": {"calls": 1}}}}
     await solve_batch(PROBLEMS, flow(EIGHT, budget=limits), backends={"m": backend})
-    assert backend.calls == 10
+    assert result.usage.calls == 10
 
 
 async def test_time_is_up_the_best_so_far_is_the_answer() -> None:
@@ -209,3 +207,34 @@ async def test_results_come_as_they_are_finished() -> None:
 
 async def test_the_sync_form_works_under_a_running_loop() -> None:
     assert len(solve_batch_sync(PROBLEMS[:2], flow(EIGHT), backends={"m": ScriptedBackend(script)})) == 2
+
+
+async def test_draining_one_problem_does_not_cancel_the_calls_of_another(tmp_path: Path) -> None:
+    slow = ScriptedBackend(script, delay=lambda r, s: 0.4 if "problem 1" in (r.prompt or "") else 0.01)
+    settings = Settings(concurrency=2, out=tmp_path, backends={"m": slow})
+    with pytest.raises(Suspended):
+        async with open_session(read_workflow(flow(BEAM), {}, Path()), as_task(PROBLEMS[:2]), settings) as session:
+            asyncio.get_running_loop().call_later(0.02, session.run.suspend)
+            async for _ in session.results():
+                pass
+    assert slow.cancelled == 0
+    assert slow.in_flight == 0
+
+
+async def test_nothing_is_sent_once_the_time_of_the_run_is_up() -> None:
+    backend = ScriptedBackend(script, delay=lambda request, seed: 0.2)
+    budget = {"run": {"seconds": 0.3}}
+    results = await solve_batch(PROBLEMS, flow(EIGHT, budget=budget), concurrency=2, backends={"m": backend})
+    assert {result.stop for result in results} == {StopReason.ANSWERED, StopReason.BUDGET_SECONDS}
+    assert backend.calls == 4 * 8
+    assert [result.usage.calls for result in results[4:]] == [0, 0]
+
+
+async def test_what_a_cancelled_branch_used_is_missing_from_the_next_nodes_budget() -> None:
+    workflow = flow(VOTE, reward=False, budget={"problem": {"calls": 10}})
+    first = workflow["nodes"]["search"]
+    workflow["nodes"] = {"vote": {**first, "next": "again"}, "again": {**first, "algorithm": {**EIGHT}}}
+    backend = ScriptedBackend(lambda r, s: "answer: 1", delay=lambda r, s: 0.001 if backend.calls <= 5 else 0.2)
+    result = await solve("p", workflow, backends={"m": backend})
+    assert result.stop is StopReason.BUDGET_CALLS
+    assert result.usage.calls == 10
