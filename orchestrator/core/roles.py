@@ -106,8 +106,8 @@ class RewardModel(Protocol):
     @property
     def source(self) -> Source: ...
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]: ...
-    def bound(self, trajectory: Trajectory, max_new_tokens: int) -> Usage:
-        """The most that scoring one child of ``trajectory`` can use."""
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
+        """The most that scoring one child of ``trajectory`` can use; None: as many steps as tokens allow."""
         ...
 
 

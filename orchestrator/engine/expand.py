@@ -161,5 +161,10 @@ def bound_of(expansion: Expansion, means: Means) -> list[tuple[str, Usage]]:
     proposing = means.policy.bound(view)
     bounds = [(means.purpose, proposing)]
     if means.reward is not None:
-        bounds.append(("verifier", means.reward.bound(expansion.parent, proposing.completion_tokens)))
+        bounds.append(
+            (
+                "verifier",
+                means.reward.bound(expansion.parent, proposing.completion_tokens, None if expansion.to_end else 1),
+            )
+        )
     return bounds

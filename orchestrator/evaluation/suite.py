@@ -29,9 +29,7 @@ class Entry(_Closed):
     name: str = Field(description="Shown in tables; with samples, N=... is added.")
     workflow: Path = Field(description="Workflow file, relative to the suite's.")
     settings: Settings = Field(default_factory=dict, alias="set", description="Keys such as nodes.search.select.")
-    samples: dict[int, Settings] = Field(
-        default_factory=dict, description="Number of samples -> what to set for it."
-    )
+    samples: dict[int, Settings] = Field(default_factory=dict, description="Number of samples -> what to set for it.")
     baseline: bool = Field(False, description="Others of the same size are compared with it, in pairs.")
 
 

@@ -58,7 +58,7 @@ class Calculator:
         """Step values of 0 or 1 and their reduction; a trajectory without a step is a failure."""
         return [self._judged(each) for each in trajectories]
 
-    def bound(self, trajectory: Trajectory, max_new_tokens: int) -> Usage:
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A calculator uses no model."""
         return NOTHING
 

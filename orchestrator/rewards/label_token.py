@@ -49,7 +49,6 @@ class Options(_Options):
     alternatives: int = Field(8, ge=2, description="Log-probabilities asked for at the label's position.")
     max_steps: int = Field(32, gt=0, description="A solution with more steps is not judged.")
 
-
     @model_validator(mode="after")
     def _last_only(self) -> Options:
         if not self.every_step and self.reducer != "last":
@@ -74,9 +73,11 @@ class LabelToken:
             tasks = [group.create_task(self._score(trajectory)) for trajectory in trajectories]
         return [task.result() for task in tasks]
 
-    def bound(self, trajectory: Trajectory, max_new_tokens: int) -> Usage:
-        """Labels of as many new steps as new tokens allow, each after the longest possible text."""
-        steps = min(self._options.max_steps, max_new_tokens) if self._options.every_step else 1
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
+        """A label a new step, each after the longest possible text."""
+        steps = min(self._options.max_steps, max_new_tokens, max_new_steps or max_new_tokens)
+        if not self._options.every_step:
+            steps = 1
         tokens, exact = self._model.count_prompt(self._request(trajectory, len(trajectory.steps)))
         return Usage(steps * (tokens + 2 * max_new_tokens), steps, calls=steps, exact=exact)
 
@@ -94,8 +95,7 @@ class LabelToken:
         except BackendError as error:
             return failed(str(error), self.source)
         scores = {
-            k: probability(label, self._options.good, self._options.bad)
-            for k, label in zip(new, labels, strict=True)
+            k: probability(label, self._options.good, self._options.bad) for k, label in zip(new, labels, strict=True)
         }
         values = [scores.get(k, step.score) for k, step in enumerate(steps)]
         if any(value is None for value in values):
@@ -129,9 +129,7 @@ class LabelToken:
     def _request(self, trajectory: Trajectory, steps: int) -> Request:
         text = "".join(self._ended(step) for step in trajectory.steps[:steps])
         prompt = self._template.safe_substitute(problem=trajectory.problem.text, steps=text)
-        return Request(
-            prompt=prompt, max_tokens=1, temperature=0.0, seed=0, logprobs=self._options.alternatives
-        )
+        return Request(prompt=prompt, max_tokens=1, temperature=0.0, seed=0, logprobs=self._options.alternatives)
 
     def _ended(self, step: Step) -> str:
         end = self._options.step_end

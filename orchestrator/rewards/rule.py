@@ -65,7 +65,7 @@ class Rule:
         """The function's verdict on each."""
         return [self._judged(each) for each in trajectories]
 
-    def bound(self, trajectory: Trajectory, max_new_tokens: int) -> Usage:
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A rule uses no model."""
         return NOTHING
 

@@ -118,7 +118,7 @@ async def test_a_runs_role_budget_counts_that_role_only() -> None:
     backend = noisy()
     limits = {"run": {"roles": {"policy": {"calls": 10}, "verifier": {"calls": 1}}}}
     await solve_batch(PROBLEMS, flow(EIGHT, budget=limits), backends={"m": backend})
-    assert result.usage.calls == 10
+    assert backend.calls == 10
 
 
 async def test_time_is_up_the_best_so_far_is_the_answer() -> None:
