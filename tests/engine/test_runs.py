@@ -225,9 +225,10 @@ async def test_nothing_is_sent_once_the_time_of_the_run_is_up() -> None:
     backend = ScriptedBackend(script, delay=lambda request, seed: 0.2)
     budget = {"run": {"seconds": 0.3}}
     results = await solve_batch(PROBLEMS, flow(EIGHT, budget=budget), concurrency=2, backends={"m": backend})
-    assert {result.stop for result in results} == {StopReason.ANSWERED, StopReason.BUDGET_SECONDS}
-    assert backend.calls == 4 * 8
-    assert [result.usage.calls for result in results[4:]] == [0, 0]
+    unsent = [result for result in results if result.usage.calls == 0]
+    assert results[-1] in unsent
+    assert {result.stop for result in unsent} == {StopReason.BUDGET_SECONDS}
+    assert backend.calls == 8 * (6 - len(unsent))
 
 
 async def test_what_a_cancelled_branch_used_is_missing_from_the_next_nodes_budget() -> None:
