@@ -18,48 +18,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from branchwise.orchestrator.core.budget import Account, Reservation, Tally
+from branchwise.orchestrator.core.budget import Tally
 from branchwise.orchestrator.core.decisions import Asked, Decision, Refused, Settled, Stopped, Told
 from branchwise.orchestrator.core.errors import BudgetRefused, JournalError, Suspended
 from branchwise.orchestrator.core.expansion import Expansion, Outcome
 from branchwise.orchestrator.core.roles import Search
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.trajectory import StopReason
-from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.engine.expand import budget_stop
+from branchwise.orchestrator.engine.purse import Purse, UsageByRole
 from branchwise.orchestrator.journal.decisions import DecisionLog
 
 Order = Literal["ticket", "arrival"]
-Bound = Callable[[Expansion], list[tuple[str, Usage]]]
 Notify = Callable[[Decision], None]
-
-
-@dataclass(slots=True)
-class Purse:
-    """What a search may spend on its problem: the accounts that are booked in ticket order.
-
-    ``branch(lineage)`` is the account of a child of the root; ``run`` is where this bookkeeping stops, since
-    the run's account is charged when a call is sent.
-    """
-
-    problem: Account
-    branch: Callable[[int], Account]
-    run: Account
-    bound: Bound
-
-    def reserve(self, expansion: Expansion) -> list[tuple[str, Reservation]]:
-        """Book every child of an expansion, or nothing and raise BudgetRefused."""
-        booked: list[tuple[str, Reservation]] = []
-        bounds = self.bound(expansion)
-        try:
-            for k in range(expansion.first, expansion.first + expansion.count):
-                account = self.branch((*expansion.parent.lineage, k)[0])
-                booked += [(role, account.reserve(usage, role, until=self.run)) for role, usage in bounds]
-        except BudgetRefused:
-            for _, reservation in booked:
-                reservation.settle()
-            raise
-        return booked
 
 
 @dataclass(slots=True)
@@ -79,7 +50,6 @@ class Driver:
     reason: StopReason | None = None
     _out: dict[int, Expansion] = field(default_factory=dict)
     _tasks: dict[int, asyncio.Task[Outcome | None]] = field(default_factory=dict)
-    _booked: dict[int, list[tuple[str, Reservation]]] = field(default_factory=dict)
     _arrived: deque[int] = field(default_factory=deque)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _closing: StopReason | None = None
@@ -116,24 +86,25 @@ class Driver:
             case Refused(tickets, reason):
                 for ticket in tickets:
                     self._out.pop(ticket, None)
-                    self._settle(ticket, ())
+                    self._settle(ticket)
                 self._closing = reason
             case Stopped(reason, cancelled):
                 for ticket in cancelled:
                     self._out.pop(ticket)
-                    self._settle(ticket, ())
+                    self._settle(ticket)
                 self.reason = reason
             case Settled(usage):
                 for role, used in usage:
                     self.cancelled.add(role, used)
-                self._charge(Settled(usage))
+                if self.purse is not None:
+                    self.purse.charge(usage)
 
     def _book(self, expansions: tuple[Expansion, ...]) -> None:
         for expansion in expansions:
             self._out[expansion.ticket] = expansion
             if self.purse is not None:
                 try:
-                    self._booked[expansion.ticket] = self.purse.reserve(expansion)
+                    self.purse.book(expansion)
                 except BudgetRefused:
                     break  # the record's next line says so
 
@@ -181,7 +152,7 @@ class Driver:
         for index, expansion in enumerate(expansions):
             if self.purse is not None:
                 try:
-                    self._booked[expansion.ticket] = self.purse.reserve(expansion)
+                    self.purse.book(expansion)
                 except BudgetRefused as refused:
                     self._closing = budget_stop(refused)
                     self._record(Refused(tuple(e.ticket for e in expansions[index:]), self._closing))
@@ -265,11 +236,13 @@ class Driver:
 
     def _settle_cancelled(self, stopped: Stopped) -> None:
         for ticket in stopped.cancelled:
-            self._settle(ticket, ())
-        if stopped.cancelled:
-            settled = Settled(tuple(sorted(self.cancelled.by_role.items())))
-            self._record(settled)
-            self._charge(settled)
+            self._settle(ticket)
+        if not stopped.cancelled:
+            return
+        usage = tuple(sorted(self.cancelled.by_role.items()))
+        self._record(Settled(usage))
+        if self.purse is not None:
+            self.purse.charge(usage)
 
     async def _rest(self) -> None:
         """Let every call in flight come to its end, so that nothing paid for is lost."""
@@ -287,31 +260,9 @@ class Driver:
         self.log.append(decision)
         self.notify(decision)
 
-    def _charge(self, settled: Settled) -> None:
-        """What cancelled tickets used is missing from what the problem has left for its next node."""
+    def _settle(self, ticket: int, usage: UsageByRole = ()) -> None:
         if self.purse is not None:
-            for role, used in settled.usage:
-                self.purse.problem.charge(used, role, until=self.purse.run)
-
-    def _settle(self, ticket: int, usage: tuple[tuple[str, Usage], ...]) -> None:
-        """Share what a ticket used evenly among its children's bookings, role by role."""
-        booked = self._booked.pop(ticket, [])
-        used = dict(usage)
-        for role in {role for role, _ in booked}:
-            mine = [reservation for name, reservation in booked if name == role]
-            for share, reservation in zip(_shares(used.get(role, NOTHING), len(mine)), mine, strict=True):
-                reservation.settle(share)
-
-
-def _shares(usage: Usage, count: int) -> list[Usage]:
-    def part(total: int, k: int) -> int:
-        return total // count + (k < total % count)
-
-    return [
-        Usage(part(usage.prompt_tokens, k), part(usage.completion_tokens, k), calls=part(usage.calls, k),
-              money=usage.money / count, exact=usage.exact)
-        for k in range(count)
-    ]  # fmt: skip
+            self.purse.settle(ticket, usage)
 
 
 def _shape(e: Expansion) -> tuple[object, ...]:
