@@ -13,39 +13,22 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.draws import DrawStore, StoredDraw, draw_key, prompt_text
 from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, JournalError
-from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.scope import Scope, current_scope
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 
-class Journalled:
+class Journalled(Wrapping):
     """A backend whose draws are recorded in ``store`` and read back from it."""
 
     def __init__(self, backend: Backend, store: DrawStore) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._store = store
         self._in_flight: dict[bytes, asyncio.Future[None]] = {}
-
-    @property
-    def identity(self) -> Identity:
-        """The inner backend's."""
-        return self._backend.identity
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The inner backend's."""
-        return self._backend.capabilities
-
-    def count_prompt(self, request: Request) -> tuple[int, bool]:
-        """The inner backend's."""
-        return self._backend.count_prompt(request)
-
-    async def aclose(self) -> None:
-        """Close the inner backend."""
-        await self._backend.aclose()
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """``request.n`` draws, from the record or made now. A recorded failure is raised again."""

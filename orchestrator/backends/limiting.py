@@ -19,8 +19,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.errors import BackendError
-from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 
 MAX_HOLD_SECONDS = 120.0
@@ -67,7 +68,7 @@ class Slots:
         self._free += 1
 
 
-class Limited:
+class Limited(Wrapping):
     """A backend with at most ``max_in_flight`` calls at once and ``requests_per_second`` sent.
 
     ``in_flight`` and ``waiting`` (for a slot, the rate or a Retry-After) may be read at any time.
@@ -81,7 +82,7 @@ class Limited:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._slots = Slots(max_in_flight)
         self._gate = Slots(1)
         self._at_gate = 0
@@ -91,23 +92,9 @@ class Limited:
         self.in_flight = 0
 
     @property
-    def identity(self) -> Identity:
-        """The inner backend's."""
-        return self._backend.identity
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The inner backend's."""
-        return self._backend.capabilities
-
-    @property
     def waiting(self) -> int:
         """Calls that have not been sent yet."""
         return self._slots.waiting + self._at_gate
-
-    def count_prompt(self, request: Request) -> tuple[int, bool]:
-        """The inner backend's."""
-        return self._backend.count_prompt(request)
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """As the inner backend, in turn."""
@@ -125,10 +112,6 @@ class Limited:
             raise
         finally:
             self._slots.release()
-
-    async def aclose(self) -> None:
-        """Close the inner backend."""
-        await self._backend.aclose()
 
     async def _pass_gate(self) -> None:
         self._at_gate += 1

@@ -11,9 +11,10 @@ that waits in a queue has booked nothing.
 
 from __future__ import annotations
 
+from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.options import Price
-from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.scope import current_scope
 from branchwise.orchestrator.core.usage import NOTHING, Usage
@@ -21,27 +22,13 @@ from branchwise.orchestrator.core.usage import NOTHING, Usage
 MILLION = 1e6
 
 
-class Metered:
+class Metered(Wrapping):
     """A backend whose calls are charged to ``current_scope().account`` and priced."""
 
     def __init__(self, backend: Backend, price: Price) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._price = price
         self._free = not (price.prompt or price.cached or price.completion)
-
-    @property
-    def identity(self) -> Identity:
-        """The inner backend's."""
-        return self._backend.identity
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The inner backend's."""
-        return self._backend.capabilities
-
-    def count_prompt(self, request: Request) -> tuple[int, bool]:
-        """The inner backend's."""
-        return self._backend.count_prompt(request)
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """As the inner backend; raises BudgetRefused before anything is sent."""
@@ -61,10 +48,6 @@ class Metered:
             progress.usage = before if used is NOTHING else before + used
             if booking is not None:
                 booking.settle(used)
-
-    async def aclose(self) -> None:
-        """Close the inner backend."""
-        await self._backend.aclose()
 
     def bound(self, request: Request) -> Usage:
         """The most that one try of ``request`` can use; cached prompt tokens are not counted on."""

@@ -21,8 +21,9 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.errors import BackendError
-from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.usage import Usage
 
@@ -33,7 +34,7 @@ MAX_WAIT_SECONDS = 120.0
 _log = logging.getLogger(__name__)
 
 
-class Retrying:
+class Retrying(Wrapping):
     """A backend that is asked up to ``retries`` times again after retryable failures."""
 
     def __init__(
@@ -43,24 +44,10 @@ class Retrying:
         rng: random.Random,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._retries = retries
         self._rng = rng
         self._sleep = sleep
-
-    @property
-    def identity(self) -> Identity:
-        """The inner backend's."""
-        return self._backend.identity
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The inner backend's."""
-        return self._backend.capabilities
-
-    def count_prompt(self, request: Request) -> tuple[int, bool]:
-        """The inner backend's."""
-        return self._backend.count_prompt(request)
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """As the inner backend; raises the last try's error."""
@@ -79,10 +66,6 @@ class Retrying:
                 failures += 1
                 _log.info("try %d of %d failed, next in %.2f s: %s", failures, self._retries + 1, pause, error)
             await self._sleep(pause)
-
-    async def aclose(self) -> None:
-        """Close the inner backend."""
-        await self._backend.aclose()
 
     def _pause(self, error: BackendError, failures: int) -> float | None:
         """Seconds to wait before the next try, or None to give up."""
