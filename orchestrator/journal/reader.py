@@ -19,8 +19,9 @@ from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.journal.decisions import DecisionLog
 from branchwise.orchestrator.journal.manifest import Manifest
+from branchwise.orchestrator.journal.opening import open_read_only
 from branchwise.orchestrator.journal.results import problem_from, result_from
-from branchwise.orchestrator.journal.store import decisions_in, open_read_only
+from branchwise.orchestrator.journal.store import decisions_in
 
 NEWEST_ROW = "SELECT max(at) FROM (SELECT max(at) AS at FROM draws UNION ALL SELECT max(at) FROM decisions)"
 

@@ -11,25 +11,19 @@ that fills stops the run (JournalError) with everything committed so far kept.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
-import json
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from branchwise.orchestrator.core.draws import StoredDraw
-from branchwise.orchestrator.core.errors import ConfigError, JournalError
-from branchwise.orchestrator.core.request import Draw, TokenLogprob
+from branchwise.orchestrator.core.errors import JournalError
 from branchwise.orchestrator.core.usage import Usage
-from branchwise.orchestrator.journal.schema import MIGRATIONS, SCHEMA_VERSION
-
-FILE = "journal.sqlite"
-Durability = Literal["normal", "full"]
+from branchwise.orchestrator.journal.draw_rows import draw_json, read_draw, storable
+from branchwise.orchestrator.journal.opening import Durability, lock, open_for_writing, open_read_only
 
 
 class Journal:
@@ -55,9 +49,9 @@ class Journal:
         self._queue: list[tuple[str, tuple[object, ...]]] = []
         self._unwritten: dict[bytes, StoredDraw] = {}
         self._scheduled = False
-        self._lock: IO[str] | None = _lock(directory) if directory else None
+        self._lock: IO[str] | None = lock(directory) if directory else None
         try:
-            self._db = _open(directory, durability)
+            self._db = open_for_writing(directory, durability)
             self._others = [open_read_only(other) for other in reuse]
         except BaseException:
             self._unlock()
@@ -92,11 +86,11 @@ class Journal:
 
     def find(self, key: bytes) -> StoredDraw | None:
         """The draw with this key: of this run, or taken over from a run named in ``reuse``."""
-        stored = self._unwritten.get(key) or _read_draw(self._db, key)
+        stored = self._unwritten.get(key) or read_draw(self._db, key)
         if stored is not None:
             return stored
         for other in self._others:
-            found = _read_draw(other, key)
+            found = read_draw(other, key)
             if found is not None and found.state == "ok":
                 taken = found.as_reused()
                 self.record(taken)
@@ -109,13 +103,13 @@ class Journal:
         prompt = None
         if self.content and stored.prompt:
             prompt = hashlib.blake2b(stored.prompt.encode("utf-8", "surrogatepass"), digest_size=12).digest()
-            self._write("INSERT OR IGNORE INTO texts VALUES (?, ?)", (prompt, _safe(stored.prompt)))
+            self._write("INSERT OR IGNORE INTO texts VALUES (?, ?)", (prompt, storable(stored.prompt)))
         paid = stored.paid
         self._write(
             "INSERT OR REPLACE INTO draws VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 stored.key, stored.state, stored.role, stored.problem_id, stored.node, stored.model, prompt,
-                _draw_json(stored) if self.content else None, _safe(stored.error or "") or None, stored.overflow,
+                draw_json(stored) if self.content else None, storable(stored.error or "") or None, stored.overflow,
                 paid.prompt_tokens, paid.completion_tokens, paid.calls, paid.money, paid.exact,
                 stored.reused, stored.seconds, self.elapsed_seconds(),
             ),
@@ -150,7 +144,7 @@ class Journal:
         """Record decision number ``seq``."""
         self._write(
             "INSERT INTO decisions VALUES (?,?,?,?,?,?)",
-            (problem_id, node, seq, kind, _safe(payload), self.elapsed_seconds()),
+            (problem_id, node, seq, kind, storable(payload), self.elapsed_seconds()),
         )
 
     def searches(self) -> list[tuple[str, str]]:
@@ -164,7 +158,7 @@ class Journal:
 
     def write_start(self, problem_id: str, payload: str) -> None:
         """Record that a problem was started now; ``payload`` is its public half as JSON."""
-        values = (problem_id, _safe(payload), self.elapsed_seconds())
+        values = (problem_id, storable(payload), self.elapsed_seconds())
         self._write("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values)
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -176,7 +170,7 @@ class Journal:
         """Record a problem's final result (JSON)."""
         self._write(
             "INSERT OR REPLACE INTO results VALUES (?,?,?)",
-            (problem_id, _safe(payload), self.elapsed_seconds()),
+            (problem_id, storable(payload), self.elapsed_seconds()),
         )
 
     def results(self) -> Iterator[tuple[str, str]]:
@@ -249,70 +243,6 @@ class Journal:
             self._lock = None
 
 
-def _lock(directory: Path) -> IO[str]:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        handle = open(directory / "lock", "a+")  # noqa: SIM115 - held open as long as the run
-    except OSError as error:
-        raise ConfigError(
-            f"run directory {directory} can't be written: {error.strerror}; choose another with --out"
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.seek(0)
-        owner = handle.read().strip() or "another process"
-        handle.close()
-        raise ConfigError(f"run directory {directory} is in use by {owner}; wait for it or choose another") from None
-    handle.seek(0)
-    handle.truncate()
-    handle.write(f"process {os.getpid()} on {os.uname().nodename}\n")
-    handle.flush()
-    return handle
-
-
-def _open(directory: Path | None, durability: Durability) -> sqlite3.Connection:
-    where = ":memory:" if directory is None else str(directory / FILE)
-    try:
-        db = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise ConfigError(
-                f"{where} was written by a newer Branchwise (journal version {version}, this one reads up to "
-                f"{SCHEMA_VERSION}); update Branchwise to go on with it"
-            )
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute(f"PRAGMA synchronous = {durability.upper()}")
-        for number in range(version, SCHEMA_VERSION):
-            db.executescript(MIGRATIONS[number])
-            db.execute(f"PRAGMA user_version = {number + 1}")
-    except sqlite3.Error as error:
-        raise ConfigError(f"{where} can't be opened as a journal: {error}; choose another --out") from error
-    return db
-
-
-def open_read_only(directory: Path) -> sqlite3.Connection:
-    """The journal of a run directory, to be read only, also while it is written. ConfigError where there is none."""
-    path = directory / FILE
-    if not path.is_file():
-        raise ConfigError(f"{directory} holds no {FILE}: it is not a run directory")
-    quiet = not path.with_name(f"{FILE}-wal").exists()  # nobody writes: readable in a read-only folder, too
-    where = f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if quiet else "")
-    db = sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False)
-    try:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        db.close()
-        raise ConfigError(f"{path} can't be read as a journal: {error}") from error
-    if version != SCHEMA_VERSION:
-        db.close()
-        raise ConfigError(
-            f"{path} has journal version {version}, this Branchwise reads version {SCHEMA_VERSION}; "
-            + ("update Branchwise to read it" if version > SCHEMA_VERSION else "it is older, or holds nothing yet")
-        )
-    return db
-
-
 def read_decisions(directory: Path, problem_id: str) -> dict[str, list[tuple[str, str]]]:
     """The decisions of all searches on one problem, from a run directory, also while it runs."""
     db = open_read_only(directory)
@@ -329,62 +259,3 @@ def decisions_in(db: sqlite3.Connection, problem_id: str) -> dict[str, list[tupl
     for node, kind, payload in rows:
         found.setdefault(node, []).append((kind, payload))
     return found
-
-
-def _read_draw(db: sqlite3.Connection, key: bytes) -> StoredDraw | None:
-    row = db.execute(
-        "SELECT state, role, problem, node, model, payload, error, overflow, prompt_tokens, completion_tokens, "
-        "calls, money, exact, reused, seconds FROM draws WHERE key = ?", (key,),
-    ).fetchone()  # fmt: skip
-    if row is None or (row[0] == "ok" and row[5] is None):  # recorded without content: can't be replayed
-        return None
-    (
-        state,
-        role,
-        problem,
-        node,
-        model,
-        payload,
-        error,
-        overflow,
-        p,
-        c,
-        calls,
-        money,
-        exact,
-        reused,
-        seconds,
-    ) = row
-    return StoredDraw(
-        key, state, role, problem, node, model, Usage(p, c, calls=calls, money=money, exact=bool(exact)), seconds,
-        _draw_from(payload) if payload else None, error, bool(overflow), reused=bool(reused),
-    )  # fmt: skip
-
-
-def _draw_json(stored: StoredDraw) -> str | None:
-    d = stored.draw
-    if d is None:
-        return None
-    u = d.usage
-    usage = [
-        u.prompt_tokens,
-        u.completion_tokens,
-        u.cached_tokens,
-        u.reasoning_tokens,
-        u.calls,
-        u.money,
-        u.exact,
-    ]
-    row = [d.text, d.finish, usage, d.stop_string, d.model, [[t.token, t.logprob, t.top] for t in d.logprobs]]
-    return json.dumps(row, separators=(",", ":"))
-
-
-def _draw_from(payload: str) -> Draw:
-    text, finish, usage, stop_string, model, logprobs = json.loads(payload)
-    tokens = tuple(TokenLogprob(token, lp, tuple((t, x) for t, x in top)) for token, lp, top in logprobs)
-    return Draw(text, finish, Usage(*usage), stop_string, model, tokens)
-
-
-def _safe(text: str) -> str:
-    """Text that SQLite takes: a lone surrogate from a model becomes a question mark."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
