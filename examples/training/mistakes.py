@@ -16,7 +16,7 @@ from branchwise.tasks.arithmetic.generator import Chain, Operation
 from examples.training.batches import IGNORED, NEGATIVE, POSITIVE, Row
 from examples.training.model import encode
 
-SPOILT_SHARES = (0.0, 0.2, 0.4)
+SPOILT_SHARES = (0.0, 0.3, 0.5)
 WRONG_COPY_SHARE = 0.15
 TWO_DIGITS_SHARE = 0.25
 

@@ -119,12 +119,17 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Token ids [batch, time] to next-token logits [batch, time, vocabulary]."""
+        return self.lm_head(self.norm(self.streams(tokens)[-1]))  # type: ignore[no-any-return]
+
+    def streams(self, tokens: Tensor) -> list[Tensor]:
+        """The residual stream after each layer, [batch, time, width] each."""
         time = tokens.shape[1]
         cosine, sine = self.get_buffer("cosine")[:time], self.get_buffer("sine")[:time]
-        x = self.embed_tokens(tokens)
+        stream, after = self.embed_tokens(tokens), []
         for layer in self.layers:
-            x = layer(x, cosine, sine)
-        return self.lm_head(self.norm(x))  # type: ignore[no-any-return]
+            stream = layer(stream, cosine, sine)
+            after.append(stream)
+        return after
 
 
 def deepened(model: Decoder, extra_layers: int) -> Decoder:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from examples.training.batches import Batch
-from examples.training.model import Decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +37,20 @@ class Spent:
 
 
 def optimise(
-    model: Decoder,
+    model: nn.Module,
     batches: Iterator[Batch],
-    loss_of: Callable[[Tensor, Batch], Tensor],
+    loss_of: Callable[[Batch], Tensor],
     schedule: Schedule,
     report: Callable[[int], str],
 ) -> Spent:
-    """Train `model` in place and print a line now and then; `loss_of` gets logits and the batch."""
+    """Train `model` in place and print a line now and then."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.01)
     wall, cpu, step = time.perf_counter(), time.process_time(), 0
     for step in range(1, schedule.steps + 1):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate_at(step - 1)
         batch = next(batches)
-        loss = loss_of(model(batch.tokens), batch)
+        loss = loss_of(batch)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

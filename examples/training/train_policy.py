@@ -25,7 +25,7 @@ from examples.training.model import Decoder, Shape, save
 from examples.training.optimising import Schedule, optimise
 
 DEFAULT_STEPS = 1200
-SMOKE_STEPS = 20
+SMOKE_STEPS = 10
 
 
 def loss_of(logits: Tensor, batch: Batch) -> Tensor:
@@ -99,7 +99,7 @@ def main() -> None:
         report_every=given.report_every,
     )
     batches = policy_batches(random.Random(given.seed), given.batch, MAX_STEPS)
-    spent = optimise(model, batches, loss_of, schedule, report)
+    spent = optimise(model, batches, lambda batch: loss_of(model(batch.tokens), batch), schedule, report)
     save(model, str(out / "policy.pt"))
     export(model, out, "policy")
     print(f"{spent.steps} steps, {spent.wall_seconds:.0f} s wall, {spent.cpu_seconds:.0f} s of processor time")

@@ -120,7 +120,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the arithmetic process reward model.")
     parser.add_argument("--labels", type=Path, required=True, help="JSON lines of labelled solutions")
     parser.add_argument("--initial", type=Path, help="weights to start from (policy.pt); none for a fresh model")
-    parser.add_argument("--extra-layers", type=int, default=2, help="layers put on top of the initial ones")
+    parser.add_argument("--extra-layers", type=int, default=0, help="layers put on top of the initial ones")
     parser.add_argument("--soft", action="store_true", help="learn the labels as shares instead of + or -")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="optimiser steps")
@@ -151,7 +151,7 @@ def main() -> None:
     spent = optimise(
         model,
         reward_batches(random.Random(given.seed), rows, given.batch),
-        lambda logits, batch: loss_of(logits, batch, given.soft),
+        lambda batch: loss_of(model(batch.tokens), batch, given.soft),
         schedule,
         lambda step: progress(model, held_out),
     )
