@@ -127,6 +127,8 @@ def asking(options: AskingOptions, parts: Parts, steps: Steps | None = None) -> 
     return Asking(options, parts.model(options.model), template, steps or Steps(max_tokens=options.max_tokens))
 
 
-def asking_needs(options: AskingOptions) -> dict[str, frozenset[str]]:
-    """The capabilities that an agent wants of its model."""
+def asking_needs(options: AskingOptions, stepwise: bool = False) -> dict[str, frozenset[str]]:
+    """The capabilities that an agent wants of its model. ConfigError where single steps are wanted of it."""
+    if stepwise:
+        raise ConfigError(f"the agent kind '{options.kind}' writes whole answers only; use solver here")
     return {options.model: frozenset({"chat" if options.style == "chat" else "completion"})}

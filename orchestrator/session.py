@@ -5,6 +5,7 @@ The Python API (api.py) and the command line (cli.py) are two thin layers over t
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -162,23 +163,37 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         loaded = replace(loaded, workflow=workflow)
     import_graph_library()  # before the journal's clock starts
     raw = _raw_models(loaded, settings)  # before the journal: what is wrong with them leaves no run directory
-    journal = Journal(
-        settings.out,
-        durability=workflow.journal.durability,
-        content=workflow.journal.content,
-        reuse=settings.reuse,
-        replay_only=settings.replay,
-    )
+    own = [raw[name] for name in raw if name not in settings.backends]  # what is given is its giver's to close
+    try:
+        journal = Journal(
+            settings.out,
+            durability=workflow.journal.durability,
+            content=workflow.journal.content,
+            reuse=settings.reuse,
+            replay_only=settings.replay,
+        )
+    except BaseException:
+        await _close(own)
+        raise
     try:
         models = {name: stacked(raw[name], journal, options) for name, options in workflow.models.items()}
         notes = settle_manifest(journal, _manifest(loaded, settings, models))
-        run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
-        try:
-            yield Session(run, task, loaded, settings, notes)
-        finally:
-            await run.aclose()
+        yield Session(
+            Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event),
+            task,
+            loaded,
+            settings,
+            notes,
+        )
     finally:
-        journal.close()
+        try:
+            await _close(own)
+        finally:
+            journal.close()
+
+
+async def _close(backends: Iterable[Backend]) -> None:
+    await asyncio.gather(*(backend.aclose() for backend in backends))
 
 
 def _raw_models(loaded: Loaded, settings: Settings) -> dict[str, Backend]:

@@ -30,7 +30,7 @@ class RoleLimits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tokens: int | None = Field(None, gt=0, description="Prompt and completion tokens together.")
-    calls: int | None = Field(None, gt=0, description="Requests sent, retries included.")
+    calls: int | None = Field(None, gt=0, description="Requests; those of a run with their retries.")
     money: float | None = Field(None, gt=0, description="In the currency of the models' prices.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -52,7 +51,3 @@ class Run:
             started = self.journal.first_seconds(problem_id)
             left.append(self.budget.problem.seconds - (now - (now if started is None else started)))
         return min(left) if left else None
-
-    async def aclose(self) -> None:
-        """Close every model."""
-        await asyncio.gather(*(model.aclose() for model in self.models.values()))

@@ -29,7 +29,8 @@ from branchwise.orchestrator.journal.opening import Durability, lock, open_for_w
 class Journal:
     """The open journal of a run directory. ``reuse`` are other runs whose draws may be taken over.
 
-    ``content=False`` keeps counts and keys but no text: nothing can be replayed from it.
+    ``content=False`` keeps counts, keys and verdicts but no text: nothing can be replayed from it, and a problem
+    that was not finished is begun again on resume.
     """
 
     def __init__(
@@ -141,7 +142,9 @@ class Journal:
         return decisions_in(self._db, problem_id)
 
     def write_decision(self, problem_id: str, node: str, seq: int, kind: str, payload: str) -> None:
-        """Record decision number ``seq``."""
+        """Record decision number ``seq``; without content none is kept, since decisions hold what was written."""
+        if not self.content:
+            return
         self._write(
             "INSERT INTO decisions VALUES (?,?,?,?,?,?)",
             (problem_id, node, seq, kind, storable(payload), self.elapsed_seconds()),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from branchwise.orchestrator.api import solve, solve_batch, solve_batch_sync, solve_iter
 from branchwise.orchestrator.backends.scripted import ScriptedBackend
 from branchwise.orchestrator.core.errors import BackendError, ConfigError, JournalError, Suspended
@@ -16,7 +17,6 @@ from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.trajectory import StopReason
 from branchwise.orchestrator.session import Settings, as_task, open_session
 from branchwise.orchestrator.workflow.load import read_workflow
-
 from tests.engine.flows import flow, script
 
 BEAM = {"kind": "beam", "width": 2, "expansions": 3, "depth": 4}
@@ -239,3 +239,33 @@ async def test_what_a_cancelled_branch_used_is_missing_from_the_next_nodes_budge
     result = await solve("p", workflow, backends={"m": backend})
     assert result.stop is StopReason.BUDGET_CALLS
     assert result.usage.calls == 10
+
+
+async def test_a_backend_that_was_given_stays_open() -> None:
+    class Closable(ScriptedBackend):
+        closed = False
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    given = Closable(script)
+    await solve("p", flow(EIGHT), backends={"m": given})
+    assert not given.closed
+
+
+async def test_without_content_no_text_is_kept_and_the_run_can_still_be_resumed(tmp_path: Path) -> None:
+    workflow = flow(BEAM) | {"journal": {"content": False}}
+    await solve_batch(["hush", "hush again"], workflow, out=tmp_path, limit=1, backends={"m": noisy()})
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("journal.sqlite*"))
+    assert b"hush" not in kept
+    assert b"done" not in kept
+    results = await solve_batch(["hush", "hush again"], workflow, out=tmp_path, backends={"m": noisy()})
+    assert [result.usage.calls > 0 for result in results] == [True, True]
+
+
+async def test_drawing_children_together_changes_the_requests_and_not_the_tree() -> None:
+    apart, together = noisy(), noisy()
+    singly = await solve_batch(PROBLEMS, flow(BEAM), seed=5, backends={"m": apart})
+    jointly = await solve_batch(PROBLEMS, flow(BEAM, together=True), seed=5, backends={"m": together})
+    assert [tree_rows(r) for r in singly] == [tree_rows(r) for r in jointly]
+    assert together.calls * 3 == apart.calls

@@ -1,0 +1,27 @@
+"""Which agents may be the policy of a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from branchwise import ConfigError
+from branchwise.orchestrator.workflow.load import read_workflow
+from branchwise.orchestrator.workflow.validate import validate
+
+
+def searching(algorithm: dict[str, Any]) -> dict[str, Any]:
+    policy = {"kind": "refiner", "model": "m"}
+    search = {"kind": "search", "algorithm": algorithm, "policy": policy, "reward": {"kind": "calculator"}}
+    return {"models": {"m": {"kind": "scripted", "answers": ["4"]}}, "nodes": {"answer": search}}
+
+
+def test_any_agent_may_propose_whole_answers() -> None:
+    validate(read_workflow(searching({"kind": "best_of_n"}), {}, Path()).workflow)
+
+
+def test_an_agent_without_steps_is_refused_where_steps_are_wanted() -> None:
+    with pytest.raises(ConfigError, match="'refiner' writes whole answers only"):
+        validate(read_workflow(searching({"kind": "beam"}), {}, Path()).workflow)
