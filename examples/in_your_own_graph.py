@@ -9,8 +9,9 @@ import asyncio
 from pathlib import Path
 from typing import Any, TypedDict
 
-from branchwise import as_node
 from langgraph.graph import END, START, StateGraph
+
+from branchwise import as_node
 
 WORKFLOW = Path(__file__).parent / "workflows" / "best_of_n_calculator.yaml"
 

@@ -8,7 +8,16 @@ import pytest
 
 import branchwise
 
-SOLVING = {"as_node", "solve", "solve_batch", "solve_iter", "solve_sync", "solve_batch_sync", "load_task", "load_workflow"}
+SOLVING = {
+    "as_node",
+    "solve",
+    "solve_batch",
+    "solve_iter",
+    "solve_sync",
+    "solve_batch_sync",
+    "load_task",
+    "load_workflow",
+}
 NOUNS = {
     "Workflow", "Budget", "Problem", "problem", "Result", "Trajectory", "Step", "StopReason", "Answer", "Judgement",
     "Candidate", "Expansion", "Outcome", "Usage", "Request", "Draw", "ScriptedBackend",
