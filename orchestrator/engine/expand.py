@@ -33,7 +33,8 @@ from branchwise.orchestrator.core.usage import Usage
 class Means:
     """What an expansion is made with: who proposes, who judges, how answers are read, and the user's seed.
 
-    ``purpose`` is the role that the policy's draws are charged to, and part of their seeds.
+    ``purpose`` is the role that the policy's draws are charged to, and part of their seeds. ``together`` draws an
+    expansion's children in one request; else, with a reward, each has its own and is scored when it arrives.
     """
 
     policy: Agent
@@ -41,6 +42,7 @@ class Means:
     answer: Callable[[Trajectory], Answer | None]
     seed: int
     purpose: str = "policy"
+    together: bool = False
 
 
 async def expand(expansion: Expansion, means: Means) -> Outcome:
@@ -48,7 +50,7 @@ async def expand(expansion: Expansion, means: Means) -> Outcome:
     outer, tally, refusals = current_scope().tally, Tally(), list[StopReason]()
     try:
         with scope(tally=tally):
-            if means.reward is None or expansion.count == 1:
+            if means.reward is None or means.together or expansion.count == 1:
                 candidates = await _grow(expansion, means, refusals)
             else:  # one request a child, so that each is scored when it arrives
                 candidates = await _grow_singly(expansion, means, refusals)

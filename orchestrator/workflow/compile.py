@@ -87,7 +87,7 @@ def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
     build, algorithm = find("search", node.algorithm.kind).module.build, node.algorithm
     policy = find("agent", node.policy.kind).module.build(node.policy, parts)
     reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
-    means = Means(policy, reward, parts.answer, seed)
+    means = Means(policy, reward, parts.answer, seed, together=node.together)
 
     def start(root: Trajectory) -> Any:
         return build(algorithm, root)

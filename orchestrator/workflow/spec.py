@@ -51,6 +51,9 @@ class SearchNode(_Node):
     select: Rule | None = Field(
         None, description="Which finished answer wins; default: weighted with a reward, majority without."
     )
+    together: bool = Field(
+        False, description="Draw an expansion's children in one request, and score them when all of them are there."
+    )
     window: int = Field(64, gt=0, description="Most tickets out at once: the logical room.")
     commit: Literal["ticket", "arrival"] = Field(
         "ticket", description="Order in which outcomes are told; arrival gives up equality between runs."
