@@ -1,7 +1,7 @@
 """Train the process reward model that judges each step of an arithmetic solution.
 
-    python -m examples.training.train_reward_model --labels build/labels.jsonl --initial build/policy.pt \\
-        --out build/reward
+    python -m examples.training.train_reward_model --labels build/labels.jsonl \\
+        --initial build/verifier/verifier.pt --out build/reward
 
 1. A row of the labels file is {"problem": ..., "steps": [...], "labels": [...]}; a label is the share of
    continuations from the prefix ending with that step that reached the right answer (the last step: 0 or 1).
@@ -10,7 +10,7 @@
    the loss. So one pass labels all steps, and one token generated after a prefix gives its score,
    p(+) / (p(+) + p(-)).
 3. Hard labels call a step good if any continuation succeeded; soft labels learn the share itself.
-4. Training starts from the policy's weights, as it already reads problems and copies numbers.
+4. Training starts from the verifier of train_verifier.py, which already knows where mistakes hide.
 
 Reference: Wang et al., "Math-Shepherd: Verify and Reinforce LLMs Step-by-step without Human Annotations",
 2024, section 3.3 (hard and soft estimation).
@@ -21,7 +21,6 @@ import random
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,6 +35,7 @@ from examples.training.batches import (
     stack,
 )
 from examples.training.export import export
+from examples.training.labels import read_solutions
 from examples.training.model import Decoder, Shape, deepened, load, save
 from examples.training.optimising import Schedule, optimise
 
@@ -43,27 +43,10 @@ DEFAULT_STEPS = 3000
 SMOKE_STEPS = 20
 
 
-class LabelledSolution(BaseModel):
-    """A row of the labels file: a sampled solution with one label in [0, 1] for each step."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    problem: str = Field(min_length=1, max_length=100)
-    steps: tuple[str, ...] = Field(min_length=1)
-    labels: tuple[float, ...]
-
-    @model_validator(mode="after")
-    def _check(self) -> "LabelledSolution":
-        if len(self.labels) != len(self.steps) or not all(0 <= label <= 1 for label in self.labels):
-            raise ValueError("each step needs one label from 0 to 1")
-        return self
-
-
 def read_rows(path: Path, context: int) -> list[Row]:
     """The rows that the model can read; a solution with other characters or of more tokens is left out."""
     rows = []
-    for line in path.read_text().splitlines():
-        solution = LabelledSolution.model_validate_json(line)
+    for solution in read_solutions(path):
         try:
             row = reward_row(solution.problem, solution.steps, solution.labels)
         except KeyError:
@@ -119,7 +102,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train the arithmetic process reward model.")
     parser.add_argument("--labels", type=Path, required=True, help="JSON lines of labelled solutions")
-    parser.add_argument("--initial", type=Path, help="weights to start from (policy.pt); none for a fresh model")
+    parser.add_argument("--initial", type=Path, help="weights to start from (verifier.pt); none for a fresh model")
     parser.add_argument("--extra-layers", type=int, default=0, help="layers put on top of the initial ones")
     parser.add_argument("--soft", action="store_true", help="learn the labels as shares instead of + or -")
     parser.add_argument("--seed", type=int, default=1)

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file
 
 from branchwise.tasks.arithmetic.generator import Chain, Operation, training_chain
-from examples.training import batches, export, mistakes, model, train_policy, train_reward_model
+from examples.training import batches, export, labels, mistakes, model, train_policy, train_reward_model
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAIN = Chain(47, (Operation("+", 38), Operation("*", 3)))
@@ -108,7 +108,7 @@ def test_a_success_needs_every_token_of_the_solution() -> None:
 @pytest.mark.parametrize("bad", [[1.0], [1.0, 2.0], [1.0, -0.1]])
 def test_labels_that_do_not_fit_are_refused(bad: list[float]) -> None:
     with pytest.raises(ValueError, match="one label from 0 to 1"):
-        train_reward_model.LabelledSolution(problem="1+1", steps=("1+1=2", "2+0=2"), labels=tuple(bad))
+        labels.LabelledSolution(problem="1+1", steps=("1+1=2", "2+0=2"), labels=tuple(bad))
 
 
 def run(module: str, *arguments: str) -> str:
@@ -137,10 +137,11 @@ def write_labels(path: Path, count: int) -> None:
 def test_the_scripts_run_one_after_the_other(tmp_path: Path) -> None:
     out = ("--out", str(tmp_path))
     assert "10 steps" in run("train_policy", *out)
-    assert "10 steps" in run("train_verifier", "--initial", str(tmp_path / "policy.pt"), *out)
-    labels = tmp_path / "labels.jsonl"
-    write_labels(labels, 400)
-    given = ("--labels", str(labels), "--initial", str(tmp_path / "verifier.pt"))
+    file = tmp_path / "labels.jsonl"
+    write_labels(file, 400)
+    begun = ("--solutions", str(file), "--initial", str(tmp_path / "policy.pt"))
+    assert "10 steps" in run("train_verifier", *begun, *out)
+    given = ("--labels", str(file), "--initial", str(tmp_path / "verifier.pt"))
     assert "320 solutions to learn from, 80 held out" in run("train_reward_model", *given, *out)
     read = gguf.GGUFReader(tmp_path / "reward.gguf")
     assert sum(tensor.name.endswith("attn_q.weight") for tensor in read.tensors) == 6
