@@ -114,11 +114,12 @@ class Session:
 
         async def graded(episode: Episode) -> Result:
             result = await solve(episode)
-            return replace(result, grade=self.task.grade(episode.problem.id, result.answer))
+            result = replace(result, grade=self.task.grade(episode.problem.id, result.answer))
+            return self._with_record(result, Trajectory(episode.problem))
 
         try:
             async for result in run_batch(self.run, self.problems(), graded, self.settings.concurrency):
-                yield self._with_record(result, Trajectory(self._problem_of(result)))
+                yield result
         except Suspended:
             self.run.notify(RunFinished(suspended=True))
             raise
@@ -134,9 +135,6 @@ class Session:
 
     def _recorded(self) -> dict[str, str]:
         return dict(self.run.journal.results())
-
-    def _problem_of(self, result: Result) -> Problem:
-        return result.trajectory.problem if result.trajectory else Problem(result.problem_id, ())
 
     def _with_record(self, result: Result, root: Trajectory) -> Result:
         """The result with its way to the decisions: from the file, or kept in memory where there is none."""

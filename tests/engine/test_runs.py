@@ -269,3 +269,10 @@ async def test_drawing_children_together_changes_the_requests_and_not_the_tree()
     jointly = await solve_batch(PROBLEMS, flow(BEAM, together=True), seed=5, backends={"m": together})
     assert [tree_rows(r) for r in singly] == [tree_rows(r) for r in jointly]
     assert together.calls * 3 == apart.calls
+
+
+async def test_the_tree_knows_its_problem_also_where_there_is_no_answer() -> None:
+    mute = ScriptedBackend(lambda request, seed: "no idea")
+    (result,) = await solve_batch(["problem 7"], flow(BEAM), backends={"m": mute})
+    assert result.answer is None
+    assert result.tree().nodes["root"]["text"] == "problem 7"
