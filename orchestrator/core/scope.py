@@ -35,7 +35,7 @@ def current_scope() -> Scope:
     return _current.get()
 
 
-class scope:  # noqa: N801 - read as a verb: with scope(role="verifier")
+class scope:
     """Run the body of a ``with`` under the current scope, with the fields that are given changed."""
 
     __slots__ = ("_inner", "_token")

@@ -19,13 +19,13 @@ from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Agent, Reply, Search, View
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.seeds import seed_for
+from branchwise.orchestrator.core.selection import Rule, Selection, select
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.driver import Driver
 from branchwise.orchestrator.engine.expand import Means, bound_of, expand
 from branchwise.orchestrator.engine.purse import Purse
 from branchwise.orchestrator.engine.run import Run
 from branchwise.orchestrator.journal.decisions import DecisionLog
-from branchwise.orchestrator.core.selection import Rule, Selection, select
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from branchwise.orchestrator.core.budget import Budget
 from branchwise.orchestrator.core.options import ModelOptions, Options
-from branchwise.orchestrator.plugins import Role, kinds
 from branchwise.orchestrator.core.selection import Rule
+from branchwise.orchestrator.plugins import Role, kinds
 
 END = "end"
 

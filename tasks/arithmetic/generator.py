@@ -144,8 +144,7 @@ def parse_problem(text: str) -> Chain | None:
     if match is None:
         return None
     operations = tuple(
-        Operation(cast(Operator, operator), int(operand))
-        for operator, operand in _OPERATION.findall(match[2])
+        Operation(cast(Operator, operator), int(operand)) for operator, operand in _OPERATION.findall(match[2])
     )
     return Chain(int(match[1]), operations)
 

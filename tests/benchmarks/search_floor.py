@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
 from branchwise.orchestrator.api import solve_batch
 from branchwise.orchestrator.core.seeds import seed_for
 
@@ -121,7 +122,17 @@ class Server:
     """The fixed-latency server in its own process."""
 
     def __init__(self, latency: float, fail: float) -> None:
-        command = [sys.executable, "-m", "tests.server", "--port", "0", "--latency", str(latency), "--fail", str(fail)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.server",
+            "--port",
+            "0",
+            "--latency",
+            str(latency),
+            "--fail",
+            str(fail),
+        ]
         self._process = subprocess.Popen([*command, "--tells-stop", "1"], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self._base = f"http://localhost:{int(self._process.stdout.readline())}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from branchwise.orchestrator.core.budget import Account, Limits, RoleLimits
-from branchwise.orchestrator.core.errors import BudgetRefused, Suspended
-from branchwise.orchestrator.core.usage import Usage
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
+from branchwise.orchestrator.core.budget import Account, Limits, RoleLimits
+from branchwise.orchestrator.core.errors import BudgetRefused, Suspended
+from branchwise.orchestrator.core.usage import Usage
 
 
 def chain(run: int | None, problem: int | None, branch: int | None, mode: str = "hard") -> list[Account]:

@@ -11,8 +11,8 @@ from branchwise.orchestrator.core.errors import Failure
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.judgement import Scale, failed, judged
 from branchwise.orchestrator.core.problem import problem
-from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.core.selection import Rule, logistic, select, vote_weight
+from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 
 RULES: tuple[Rule, ...] = ("naive", "majority", "weighted")
 

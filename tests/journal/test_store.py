@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+
 from branchwise.orchestrator.core.draws import StoredDraw
 from branchwise.orchestrator.core.errors import ConfigError, JournalError
 from branchwise.orchestrator.core.request import Draw, TokenLogprob

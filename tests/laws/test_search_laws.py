@@ -6,6 +6,7 @@ import asyncio
 import random
 
 import pytest
+
 from branchwise.orchestrator.core.decisions import Asked, Decision, Stopped, Told
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options
@@ -13,7 +14,6 @@ from branchwise.orchestrator.core.roles import Search
 from branchwise.orchestrator.engine.driver import Driver
 from branchwise.orchestrator.journal.decisions import DecisionLog
 from branchwise.orchestrator.plugins import find
-
 from tests.laws.toy import ROOT, all_settings, grow, new_search, run
 
 every_search = pytest.mark.parametrize("options", all_settings(), ids=lambda options: repr(options)[:60])

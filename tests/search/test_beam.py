@@ -6,7 +6,6 @@ from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import failed, judged
 from branchwise.orchestrator.core.trajectory import Step, StopReason
 from branchwise.orchestrator.search.beam import Options, build, most_draws, survivors
-
 from tests.laws.toy import ROOT, run
 
 

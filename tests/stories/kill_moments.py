@@ -38,7 +38,9 @@ def read(directory: Path) -> Record:
     decisions = db.execute(
         "SELECT problem, node, seq, kind, payload FROM decisions WHERE kind != 'settle' ORDER BY problem, node, seq"
     ).fetchall()
-    results = {problem: json.loads(payload) for problem, payload in db.execute("SELECT problem, payload FROM results")}
+    results = {
+        problem: json.loads(payload) for problem, payload in db.execute("SELECT problem, payload FROM results")
+    }
     db.close()
     for result in results.values():
         del result["seconds"], result["cancelled"]
@@ -113,7 +115,9 @@ def check(moments: int, seed: int) -> list[str]:
                 assert read(directory) == expected, f"killed at calls {seen}: another result"
                 assert stats["duplicates"] <= kills * IN_FLIGHT, f"{stats['duplicates']} draws were paid twice"
                 done += kills
-                lines.append(f"killed at calls {seen} of {calls}: same tree; draws answered twice: {stats['duplicates']}")
+                lines.append(
+                    f"killed at calls {seen} of {calls}: same tree; draws answered twice: {stats['duplicates']}"
+                )
                 print(lines[-1], flush=True)
     finally:
         subject.close()

@@ -15,7 +15,14 @@ IN_FLIGHT = 8
 
 def workflow(url: str) -> dict[str, Any]:
     """Two searches one after the other; every draw of a third of the prompts fails once before it works."""
-    model = {"kind": "openai", "url": url, "model": "m", "max_in_flight": IN_FLIGHT, "capabilities": CAPABLE, "keeps_stop": True}
+    model = {
+        "kind": "openai",
+        "url": url,
+        "model": "m",
+        "max_in_flight": IN_FLIGHT,
+        "capabilities": CAPABLE,
+        "keeps_stop": True,
+    }
     policy = {"kind": "solver", "model": "m", "prompt": "$problem", "style": "completion"}
     steps = {**policy, "final": "answer is"}
     reward = {"kind": "label_token", "model": "m", "good": "Yes", "bad": "No", "reducer": "mean", "alternatives": 2}

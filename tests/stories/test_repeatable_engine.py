@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from branchwise.orchestrator.api import load_task, solve_batch_sync
 
 POLICY = {"kind": "solver", "model": "policy", "style": "completion", "prompt": "$problem\n",

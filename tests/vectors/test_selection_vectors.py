@@ -6,9 +6,9 @@ from branchwise.orchestrator.core.answers import canonical, to_answer
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.judgement import judged
 from branchwise.orchestrator.core.problem import problem
+from branchwise.orchestrator.core.selection import Rule, select
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
-from branchwise.orchestrator.core.selection import Rule, select
 
 VOTES = [("A", 0.2), ("A", 0.3), ("A", 0.1), ("B", 0.9), ("B", 0.8)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from branchwise import ConfigError, load_task
 
 

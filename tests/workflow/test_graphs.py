@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+
 from branchwise import BackendError, ConfigError, Request, ScriptedBackend, StopReason, as_node, solve
 from branchwise.orchestrator.core.events import Event, NodeEntered
 from branchwise.orchestrator.workflow.load import read_workflow
 from branchwise.orchestrator.workflow.validate import validate
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
-
 from tests.engine.flows import flow, script
 
 
@@ -66,7 +66,7 @@ async def test_the_loop_is_bounded_and_the_last_draft_stands() -> None:
 
 
 async def test_a_budget_ends_the_loop_with_the_draft_there_is() -> None:
-    result, visited = await walk(accept_after=99, problem={"calls": 4})
+    result, _ = await walk(accept_after=99, problem={"calls": 4})
     assert (result.answer, result.stop) == ("1", StopReason.BUDGET_CALLS)
     assert result.usage.calls == 4
 
