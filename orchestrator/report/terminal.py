@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
-from branchwise.orchestrator.report.data import Report, Strategy
+from branchwise.orchestrator.report.data import Comparison, Report, Strategy
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,7 +62,8 @@ def plain(report: Report) -> str:
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     drawn = ["  ".join(map(_aligned, line, widths, table.numeric)).rstrip() for line in lines]
     drawn.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([printable(report.title), "", *drawn, "", *notes(report), LEGEND]) + "\n"
+    paired = [*comparisons(report), ""] if report.comparisons else []
+    return "\n".join([printable(report.title), "", *drawn, "", *paired, *notes(report), LEGEND]) + "\n"
 
 
 def markdown(report: Report) -> str:
@@ -71,7 +72,7 @@ def markdown(report: Report) -> str:
     rule = ["---:" if numeric else "---" for numeric in table.numeric]
     cells = [[_escaped(cell) for cell in line] for line in (table.headings, *table.rows)]
     lines = ["| " + " | ".join(line) + " |" for line in (cells[0], rule, *cells[1:])]
-    points = [f"- {_escaped(note)}" for note in notes(report)]
+    points = [f"- {_escaped(note)}" for note in (*comparisons(report), *notes(report))]
     return (
         "\n".join([f"### {_escaped(printable(report.title))}", "", *lines, "", *points, "", _escaped(LEGEND)]) + "\n"
     )
@@ -98,8 +99,23 @@ def show(report: Report, console: Console) -> None:
         console.file.write(plain(report))
         return
     console.print(rich_table(report, narrow=console.width < 140))
-    for note in notes(report):
+    for note in (*comparisons(report), *notes(report)):
         console.print(note, markup=False, highlight=False)
+
+
+def comparisons(report: Report) -> tuple[str, ...]:
+    """Differences in accuracy over the same problems, in points, with Tango's 95 % interval."""
+    return tuple(printable(_compared(one)) for one in report.comparisons)
+
+
+def _compared(one: Comparison) -> str:
+    pair = f"{one.first} - {one.second}"
+    if one.difference is None or one.interval is None:
+        return f"{pair}: no problem graded under both"
+    graded = one.both + one.only_first + one.only_second + one.neither
+    low, high = 100 * one.interval.low, 100 * one.interval.high
+    p = "p < 0.001" if one.p_value < 0.001 else f"p = {one.p_value:.3f}"
+    return f"{pair}: {100 * one.difference:+.1f} points [{low:+.1f}, {high:+.1f}], {p}, {graded} problems in pairs"
 
 
 def notes(report: Report) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from branchwise.orchestrator.report.terminal import grid, markdown, plain, printable, rich_table, show
+from branchwise.orchestrator.report.terminal import comparisons, grid, markdown, plain, printable, rich_table, show
 from tests.report.sample import hostile, realistic
 
 
@@ -73,3 +73,12 @@ def test_show_leaves_out_columns_on_a_narrow_terminal() -> None:
 
 def test_printable_keeps_words_and_drops_steering() -> None:
     assert printable("a\nb\x1b[31m\u202ec é 漢") == "a b\ufffd[31m\ufffdc é 漢"
+
+
+def test_paired_differences_stand_below_the_table() -> None:
+    report = realistic(problems=20)
+    assert report.comparisons
+    for one, line in zip(report.comparisons, comparisons(report), strict=True):
+        assert line.startswith(f"{one.first} - {one.second}: ")
+        assert one.difference is None or f"{100 * one.difference:+.1f} points" in line
+        assert line in plain(report)
