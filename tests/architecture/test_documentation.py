@@ -203,7 +203,9 @@ def test_what_a_file_shows_works_with_everything_at_hand(path: Path, walk: Walk)
 def test_blocks_have_a_language_that_is_looked_after(path: Path) -> None:
     for block in blocks(path):
         assert block.language in LANGUAGES, f"{name_of(path)}:{block.line}"
-        assert all(len(line) <= 118 for line in block.text.splitlines()), f"{name_of(path)}:{block.line}: a long line"
+        if block.language != "console":  # what a command prints is shown as it is
+            long = [line for line in block.text.splitlines() if len(line) > 118]
+            assert not long, f"{name_of(path)}:{block.line}: a long line"
 
 
 @every_file
