@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,7 +73,7 @@ async def solve_iter(
     backends: Mapping[str, Backend] | None = None,
     environment: Mapping[str, str] | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
-) -> AsyncIterator[Result]:
+) -> AsyncGenerator[Result, None]:
     """Results as they are finished.
 
     ``workflow`` is a Workflow, the same as a mapping, or the path of a YAML file, whose ``${NAME}`` come from
@@ -81,19 +82,23 @@ async def solve_iter(
     stand in for the workflow's models by name. Raises ConfigError before anything is spent, Suspended or
     JournalError where the run ended early and can be gone on with.
     """
+    if isinstance(reuse, str | Path):
+        raise ConfigError("reuse is a list of run directories, write [...] around it")
     settings = Settings(
         seed, concurrency, Path(out) if out is not None else None, tuple(Path(p) for p in reuse), budget, limit,
         replay, None, backends or {}, on_event,
     )  # fmt: skip
-    async with open_session(loaded_workflow(workflow, environment or {}), as_task(problems), settings) as session:
-        async for result in session.results():
+    loaded, task = loaded_workflow(workflow, environment or {}), as_task(problems, limit)
+    async with open_session(loaded, task, settings) as session, aclosing(session.results()) as results:
+        async for result in results:
             yield result
 
 
 async def solve_batch(problems: Problems, workflow: AnyWorkflow, **settings: Any) -> list[Result]:
     """Every result, in the order of the problems. Settings as of ``solve_iter``."""
-    task = as_task(problems)
-    found = {result.problem_id: result async for result in solve_iter(task, workflow, **settings)}
+    task = as_task(problems, settings.get("limit"))
+    async with aclosing(solve_iter(task, workflow, **settings)) as results:
+        found = {result.problem_id: result async for result in results}
     return [found[problem.id] for problem in task.problems() if problem.id in found]
 
 

@@ -13,7 +13,7 @@ Building the parts also finds what else is wrong: a prompt that does not exist, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import networkx
@@ -178,11 +178,7 @@ def _priced(node: object, used: dict[str, Usage], workflow: Workflow) -> dict[st
     priced = {}
     for role, usage in used.items():
         options = _model_of(node, role, workflow)
-        money = 0.0
-        if options is not None:
-            prompt = max(options.price.prompt, options.price.cached or 0.0)
-            money = (usage.prompt_tokens * prompt + usage.completion_tokens * options.price.completion) / MILLION
-        priced[role] = replace(usage, money=money)
+        priced[role] = usage if options is None else options.price.bound(usage)
     return priced
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import islice
@@ -57,6 +57,12 @@ class Settings:
     on_event: Callable[[Event], None] = lambda event: None
     problem_count: int | None = None
 
+    def __post_init__(self) -> None:
+        for name, least in (("seed", 0), ("concurrency", 1), ("limit", 1)):
+            value = getattr(self, name)
+            if (value is None and name != "limit") or (value is not None and value < least):
+                raise ConfigError(f"{name} is a whole number of at least {least}, not {value!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class Plain:
@@ -78,13 +84,22 @@ class Plain:
         return Grade(None)
 
 
-def as_task(problems: Task | Iterable[Problem | str]) -> Task:
+def as_task(problems: Task | Iterable[Problem | str], limit: int | None = None) -> Task:
     """A task as it is; problems or plain texts as a task without a key. ConfigError where ids repeat."""
+    if isinstance(problems, str | Problem):
+        raise ConfigError("problems is a list of problems, write [...] around a single one")
     if not isinstance(problems, Iterable):
         return problems
     given = tuple(
-        problem(one, f"problem-{number}") if isinstance(one, str) else one for number, one in enumerate(problems)
+        problem(one, f"problem-{number}") if isinstance(one, str) else one
+        for number, one in enumerate(islice(problems, limit))
     )
+    wrong = [one for one in given if not isinstance(one, Problem)]
+    if wrong:
+        raise ConfigError(f"a problem is a text or a Problem, not {wrong[0]!r}")
+    odd = [one.id for one in given if not one.id.isprintable()]
+    if odd:
+        raise ConfigError(f"the id {odd[0]!r} holds characters that can't be printed")
     ids = [one.id for one in given]
     if len(set(ids)) < len(ids):
         raise ConfigError("two problems have the same id; the journal needs one id a problem")
@@ -117,9 +132,11 @@ class Session:
             result = replace(result, grade=self.task.grade(episode.problem.id, result.answer))
             return self._with_record(result, Trajectory(episode.problem))
 
+        batch = run_batch(self.run, self.problems(), graded, self.settings.concurrency)
         try:
-            async for result in run_batch(self.run, self.problems(), graded, self.settings.concurrency):
-                yield result
+            async with aclosing(batch) as results:
+                async for result in results:
+                    yield result
         except Suspended:
             self.run.notify(RunFinished(suspended=True))
             raise
@@ -155,10 +172,10 @@ class Session:
 async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncIterator[Session]:
     """Check everything, then open journal and models. ConfigError before anything is spent."""
     workflow = loaded.workflow
-    validate(workflow)
     if settings.budget is not None:
         workflow = workflow.model_copy(update={"budget": settings.budget})
         loaded = replace(loaded, workflow=workflow)
+    validate(workflow)
     import_graph_library()  # before the journal's clock starts
     raw = _raw_models(loaded, settings)  # before the journal: what is wrong with them leaves no run directory
     own = [raw[name] for name in raw if name not in settings.backends]  # what is given is its giver's to close
@@ -195,6 +212,7 @@ async def _close(backends: Iterable[Backend]) -> None:
 
 
 def _raw_models(loaded: Loaded, settings: Settings) -> dict[str, Backend]:
+    _tell_apart(loaded)
     unknown = set(settings.backends) - set(loaded.workflow.models)
     if unknown:
         raise ConfigError(f"backends are given for models that the workflow does not have: {', '.join(unknown)}")
@@ -202,6 +220,21 @@ def _raw_models(loaded: Loaded, settings: Settings) -> dict[str, Backend]:
         name: settings.backends.get(name) or build_backend(options, loaded.directory)
         for name, options in loaded.workflow.models.items()
     }
+
+
+def _tell_apart(loaded: Loaded) -> None:
+    """Two models that would share their draws by mistake: one name on two servers. ConfigError with the remedy."""
+    seen: dict[tuple[str, object], tuple[str, object]] = {}
+    for name, options in loaded.workflow.models.items():
+        served, url = getattr(options, "model", None), getattr(options, "url", None)
+        if url is None or getattr(options, "extra", None):
+            continue
+        other, other_url = seen.setdefault((options.kind, served), (name, url))
+        if other_url != url:
+            raise ConfigError(
+                f"models '{other}' and '{name}' are both called {served!r}, on different servers: their draws "
+                "can't be told apart; serve one of them under another name"
+            )
 
 
 def build_backend(options: ModelOptions, directory: Path) -> Backend:

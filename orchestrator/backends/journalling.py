@@ -58,7 +58,10 @@ class Journalled(Wrapping):
 
     async def _send(self, request: Request, run: range, keys: list[bytes], draws: list[Draw | None]) -> None:
         if self._store.replay_only:
-            raise JournalError(f"replay: a draw of {self.identity.model} is not on record")
+            raise JournalError(
+                f"replay: a draw of {self.identity.model} for {current_scope().problem_id} is not on record; "
+                "give the run that has it by --reuse, or leave --replay out"
+            )
         part = request
         if len(run) < request.n:
             seed = None if request.seed is None else (request.seed + run.start) % 2**31
@@ -69,7 +72,7 @@ class Journalled(Wrapping):
         started, spent = time.monotonic(), Progress()
         record = _Recorder(self._store, self.identity.model, prompt_text(request), current_scope())
         try:
-            made = await self._backend.generate(part, spent)
+            made = tuple(map(_writable, await self._backend.generate(part, spent)))
             seconds = time.monotonic() - started
             extra = _beyond(spent.usage, made)
             for k, draw in zip(run, made, strict=True):
@@ -92,6 +95,13 @@ class Journalled(Wrapping):
             for k in run:
                 self._in_flight.pop(keys[k], None)
             landed.set_result(None)
+
+
+def _writable(draw: Draw) -> Draw:
+    """The draw without lone surrogates, which no file can hold: live and replayed texts must be the same."""
+    if draw.text.isascii():
+        return draw
+    return replace(draw, text=draw.text.encode("utf-8", "replace").decode("utf-8"))
 
 
 class _Recorder:

@@ -31,7 +31,7 @@ from branchwise.orchestrator.backends.openai_request import (
     endpoint_of,
     prompt_bound,
 )
-from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.errors import BackendError, Suspended
 from branchwise.orchestrator.core.request import Capabilities, Draw, Progress, Request
 from branchwise.orchestrator.core.usage import Usage
 
@@ -122,7 +122,7 @@ class OpenAI:
         from yarl import URL
 
         if self._closed:
-            raise BackendError(f"{self!r} was closed")
+            raise Suspended(f"{self!r} was closed")
         headers = {"Content-Type": "application/json"}
         if self._options.api_key is not None:
             headers["Authorization"] = f"Bearer {self._options.api_key.get_secret_value()}"

@@ -180,12 +180,20 @@ class Answer:
 def _usage(wire: dict[str, Any]) -> Usage:
     prompt, completion = wire.get("prompt_tokens_details"), wire.get("completion_tokens_details")
     return Usage(
-        int(wire["prompt_tokens"]),
-        int(wire.get("completion_tokens") or 0),
-        int((prompt.get("cached_tokens") if prompt else 0) or 0),
-        int((completion.get("reasoning_tokens") if completion else 0) or 0),
+        _count(wire["prompt_tokens"]),
+        _count(wire.get("completion_tokens")),
+        _count(prompt.get("cached_tokens") if prompt else 0),
+        _count(completion.get("reasoning_tokens") if completion else 0),
         1,
     )
+
+
+def _count(value: Any) -> int:
+    """A number of tokens; ValueError where no model could have used that many."""
+    number = int(value or 0)
+    if not 0 <= number < 2**48:
+        raise ValueError(f"{number} tokens")
+    return number
 
 
 def _divide(total: int, weights: list[int]) -> list[int]:

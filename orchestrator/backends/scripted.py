@@ -7,6 +7,7 @@ list, whose entries are chosen by the draw's seed, so that answers do not depend
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 from collections.abc import Callable
 from typing import Literal
@@ -51,11 +52,12 @@ class ScriptedBackend:
         script: Script,
         *,
         name: str = "scripted",
+        weights: str = "script",
         delay: Callable[[Request, int], float] = lambda request, seed: 0.0,
         fails: Callable[[Request, int], BackendError | None] = lambda request, seed: None,
         logprob: Callable[[Request, int], tuple[TokenLogprob, ...]] = lambda request, seed: (),
     ) -> None:
-        self.identity = Identity(name, weights="script")
+        self.identity = Identity(name, weights=weights)
         self.capabilities = CAPABILITIES
         self.calls = 0
         self.in_flight = 0
@@ -122,6 +124,7 @@ def build(options: Options) -> ScriptedBackend:
     return ScriptedBackend(
         lambda request, seed: options.answers[seed % len(options.answers)],
         name=f"scripted:{len(options.answers)}",
+        weights=hashlib.blake2b(repr(options.answers).encode(), digest_size=8).hexdigest(),
         delay=lambda request, seed: options.delay_seconds + clock_noise.random() * options.jitter_seconds,
         fails=fails,
     )

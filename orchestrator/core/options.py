@@ -22,7 +22,7 @@ for what is wrong with them, a missing file say, without loading anything.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.usage import Usage
 
 
 class Options(BaseModel):
@@ -42,6 +43,9 @@ class Options(BaseModel):
     kind: str
 
 
+MILLION = 1e6
+
+
 class Price(BaseModel):
     """What a model costs, in any one currency, per million tokens."""
 
@@ -50,6 +54,12 @@ class Price(BaseModel):
     prompt: float = Field(0.0, ge=0, description="Per million prompt tokens.")
     cached: float | None = Field(None, ge=0, description="Per million cached prompt tokens; default: prompt's.")
     completion: float = Field(0.0, ge=0, description="Per million completion tokens.")
+
+    def bound(self, usage: Usage) -> Usage:
+        """The same usage with the most that it can cost."""
+        prompt = max(self.prompt, self.cached or 0.0)
+        money = (usage.prompt_tokens * prompt + usage.completion_tokens * self.completion) / MILLION
+        return replace(usage, money=money)
 
 
 class ModelOptions(Options):

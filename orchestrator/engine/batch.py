@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import replace
 
 from branchwise.orchestrator.core.errors import JournalError, Suspended
@@ -23,7 +23,9 @@ from branchwise.orchestrator.journal.results import problem_json, result_json
 Solve = Callable[[Episode], Awaitable[Result]]
 
 
-async def run_batch(run: Run, problems: Iterator[Problem], solve: Solve, concurrency: int) -> AsyncIterator[Result]:
+async def run_batch(
+    run: Run, problems: Iterator[Problem], solve: Solve, concurrency: int
+) -> AsyncGenerator[Result, None]:
     """Results as they are finished. Suspended or JournalError end it early; what is on record stays."""
     done = run.journal.finished()
     landed: asyncio.Queue[Result | None] = asyncio.Queue()

@@ -15,6 +15,7 @@ from branchwise.orchestrator.core.decisions import Decision, Told
 from branchwise.orchestrator.core.errors import BudgetRefused, Failure
 from branchwise.orchestrator.core.events import Decided
 from branchwise.orchestrator.core.expansion import Expansion, Outcome
+from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Agent, Reply, Search, View
 from branchwise.orchestrator.core.scope import scope
@@ -85,12 +86,12 @@ class Episode:
             self.cancelled.merge(driver.cancelled)
         return Searched(select(plan.rule, search.candidates()), stop)
 
-    async def ask(self, node: str, agent: Agent, view: View, role: str) -> Reply:
+    async def ask(self, node: str, agent: Agent, view: View, role: str, price: Price) -> Reply:
         """One reply of one agent. BoundaryError or BudgetRefused where there is none."""
         tally, left = Tally(), self.run.seconds_left(self.problem.id)
         if left is not None and left <= 0:
             raise BudgetRefused("time", "seconds", 0.0, 0.0)
-        reservation = self.account.reserve(agent.bound(view), role, until=self.run.account)
+        reservation = self.account.reserve(price.bound(agent.bound(view)), role, until=self.run.account)
         try:
             with scope(problem_id=self.problem.id, node=node, role=role, account=self.run.account, tally=tally):
                 async with asyncio.timeout(left):

@@ -7,8 +7,8 @@ call ends the expansion with what it has. Being suspended or cancelled is the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from branchwise.orchestrator.core.budget import Tally
 from branchwise.orchestrator.core.errors import (
@@ -22,6 +22,7 @@ from branchwise.orchestrator.core.errors import (
 )
 from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import Judgement, failed
+from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.roles import Agent, Reply, RewardModel, View
 from branchwise.orchestrator.core.scope import current_scope, scope
 from branchwise.orchestrator.core.seeds import seed_for
@@ -35,6 +36,7 @@ class Means:
 
     ``purpose`` is the role that the policy's draws are charged to, and part of their seeds. ``together`` draws an
     expansion's children in one request; else, with a reward, each has its own and is scored when it arrives.
+    ``prices`` are those of the models by role; ``attempt`` counts earlier searches of the same node.
     """
 
     policy: Agent
@@ -43,6 +45,8 @@ class Means:
     seed: int
     purpose: str = "policy"
     together: bool = False
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    attempt: int = 0
 
 
 async def expand(expansion: Expansion, means: Means) -> Outcome:
@@ -87,7 +91,7 @@ async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) 
     siblings = range(expansion.first, expansion.first + expansion.count)
     try:
         with scope(role=means.purpose):
-            replies = await means.policy.reply(view_of(expansion, means.seed, means.purpose))
+            replies = await means.policy.reply(view_of(expansion, means))
     except ContextOverflow:
         return [_stopped(parent, k, StopReason.CONTEXT_OVERFLOW) for k in siblings]
     except BudgetRefused as refused:
@@ -119,10 +123,10 @@ async def _judge(grown: list[Candidate], means: Means, refusals: list[StopReason
     return [_judged(candidate, judgement) for candidate, judgement in zip(grown, judgements, strict=True)]
 
 
-def view_of(expansion: Expansion, run_seed: int, purpose: str) -> View:
+def view_of(expansion: Expansion, means: Means) -> View:
     """What the policy sees of an expansion; its seed comes from the parent's lineage."""
     parent = expansion.parent
-    seed = seed_for(run_seed, parent.problem.id, parent.lineage, purpose, expansion.first)
+    seed = seed_for(means.seed, parent.problem.id, parent.lineage, means.purpose, expansion.first, means.attempt)
     return View(parent, seed, expansion.count, expansion.to_end, expansion.temperature)
 
 
@@ -158,15 +162,10 @@ def _lost(parent: Trajectory, sibling: int, failure: Failure) -> Candidate:
 
 
 def bound_of(expansion: Expansion, means: Means) -> list[tuple[str, Usage]]:
-    """The most that one child of this expansion can use, by role."""
-    view = view_of(replace(expansion, count=1), means.seed, means.purpose)
-    proposing = means.policy.bound(view)
+    """The most that one child of this expansion can use and cost, by role."""
+    proposing = means.policy.bound(view_of(replace(expansion, count=1), means))
     bounds = [(means.purpose, proposing)]
     if means.reward is not None:
-        bounds.append(
-            (
-                "verifier",
-                means.reward.bound(expansion.parent, proposing.completion_tokens, None if expansion.to_end else 1),
-            )
-        )
-    return bounds
+        steps = None if expansion.to_end else 1
+        bounds.append(("verifier", means.reward.bound(expansion.parent, proposing.completion_tokens, steps)))
+    return [(role, means.prices[role].bound(used) if role in means.prices else used) for role, used in bounds]

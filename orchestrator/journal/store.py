@@ -217,7 +217,7 @@ class Journal:
             for sql, values in queue:
                 self._db.execute(sql, values)
             self._db.execute("COMMIT")
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             self.failure = JournalError(

@@ -83,11 +83,14 @@ def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
     node = workflow.nodes[name]
     if not isinstance(node, SearchNode):
         agent = find("agent", node.agent.kind).module.build(node.agent, parts)
-        return agent_step(name, agent, role_of(node.agent))
+        price = workflow.models[node.agent.model].price  # type: ignore[attr-defined]
+        return agent_step(name, agent, role_of(node.agent), price)
     build, algorithm = find("search", node.algorithm.kind).module.build, node.algorithm
     policy = find("agent", node.policy.kind).module.build(node.policy, parts)
     reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
-    means = Means(policy, reward, parts.answer, seed, together=node.together)
+    models = {"policy": getattr(node.policy, "model", None), "verifier": getattr(node.reward, "model", None)}
+    prices = {role: workflow.models[model].price for role, model in models.items() if model is not None}
+    means = Means(policy, reward, parts.answer, seed, together=node.together, prices=prices)
 
     def start(root: Trajectory) -> Any:
         return build(algorithm, root)

@@ -47,7 +47,7 @@ def recordable(loaded: Loaded) -> Any:
     for name, options in loaded.workflow.models.items():
         for key in type(options).model_fields:
             secret, written = isinstance(getattr(options, key), SecretStr), data["models"][name].get(key)
-            if secret and not re.search(r"\$\{\w+\}", str(written)):
+            if secret and not re.fullmatch(r"\$\{\w+\}", str(written)):
                 data["models"][name][key] = "${" + re.sub(r"\W", "_", f"{name}_{key}").upper() + "}"
     return data
 

@@ -7,11 +7,13 @@ often each node was visited, how the last search ended, and why the episode must
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypedDict
 
 from branchwise.orchestrator.core.errors import BoundaryError, BudgetRefused
 from branchwise.orchestrator.core.events import NodeEntered
 from branchwise.orchestrator.core.expansion import Candidate
+from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.roles import Agent, View
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
@@ -40,7 +42,7 @@ def search_step(name: str, plan: SearchPlan) -> Step:
     async def step(state: State) -> State:
         episode = state["episode"]
         visits = _visited(state, name)
-        searched = await episode.search(plan)
+        searched = await episode.search(_at_visit(plan, visits[name]))
         selection = searched.selection
         votes = tuple(
             (votes.canonical, votes.weight if plan.means.reward else votes.count) for votes in selection.tally
@@ -58,7 +60,14 @@ def search_step(name: str, plan: SearchPlan) -> Step:
     return step
 
 
-def agent_step(name: str, agent: Agent, role: str) -> Step:
+def _at_visit(plan: SearchPlan, visit: int) -> SearchPlan:
+    """A node that is entered again searches anew: other draws, and decisions on record under a name of their own."""
+    if visit == 1:
+        return plan
+    return replace(plan, node=f"{plan.node}#{visit}", means=replace(plan.means, attempt=visit - 1))
+
+
+def agent_step(name: str, agent: Agent, role: str, price: Price) -> Step:
     """A node in which an agent speaks: a reply with a route is feedback, any other is a new draft."""
 
     async def step(state: State) -> State:
@@ -71,7 +80,7 @@ def agent_step(name: str, agent: Agent, role: str) -> Step:
             feedback=state.get("feedback"),
         )
         try:
-            reply = await episode.ask(name, agent, view, role)
+            reply = await episode.ask(name, agent, view, role, price)
         except BudgetRefused as refused:
             return {"visits": visits, "stop": budget_stop(refused)}
         except BoundaryError as error:  # costs this reply; the draft there was stays the answer

@@ -15,12 +15,13 @@ from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.options import Options
 from branchwise.orchestrator.core.request import Capabilities
 from branchwise.orchestrator.plugins import find, kinds, suggestion
+from branchwise.orchestrator.workflow.facts import role_of
 from branchwise.orchestrator.workflow.spec import END, AgentNode, SearchNode, Workflow
 
 
 def validate(workflow: Workflow, source: str = "workflow") -> None:
     """Raise ConfigError that lists everything that is wrong, a line each."""
-    problems = [*_wrong_names(workflow), *_wrong_needs(workflow), *_wrong_pairings(workflow)]
+    problems = [*_wrong_names(workflow), *_wrong_needs(workflow), *_wrong_pairings(workflow), *_wrong_roles(workflow)]
     if not problems:
         problems = list(_wrong_shape(workflow))
     if problems:
@@ -133,6 +134,20 @@ def _wrong_pairings(workflow: Workflow) -> Iterator[str]:
                 yield f"nodes.{name}.reward: {node.algorithm.kind} is steered by a reward and there is none"
             elif node.rule != "majority":
                 yield f"nodes.{name}.select: '{node.rule}' needs a reward; without one use majority"
+
+
+def _wrong_roles(workflow: Workflow) -> Iterator[str]:
+    """Limits for a role that nobody has would never bind."""
+    roles: list[str] = []
+    for node in workflow.nodes.values():
+        if isinstance(node, AgentNode):
+            roles.append(role_of(node.agent))
+        else:
+            roles += ["policy"] + (["verifier"] if node.reward is not None else [])
+    for scope in ("run", "problem", "branch"):
+        for role in getattr(workflow.budget, scope).roles:
+            if role not in roles:
+                yield f"budget.{scope}.roles.{role}: nobody has this role{suggestion(role, sorted(set(roles)))}"
 
 
 def _wrong_shape(workflow: Workflow) -> Iterator[str]:

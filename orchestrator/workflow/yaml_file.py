@@ -20,6 +20,7 @@ from branchwise.orchestrator.plugins import suggestion
 Place = tuple[str | int, ...]
 Lines = Mapping[Place, int]
 M = TypeVar("M", bound=BaseModel)
+_SECRET = re.compile(r"key|token_|secret|password|authorization|^url$", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -29,16 +30,18 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    lines: dict[Place, int] = {}
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is not None:
+            _note_lines(root, (), lines, str(path))
         data = yaml.safe_load(text)
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply, or in itself") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', error)}") from None
-    lines: dict[Place, int] = {}
-    if root is not None:
-        _note_lines(root, (), lines)
     return data, lines
 
 
@@ -48,20 +51,23 @@ def validated(model: type[M], data: Any, environment: Mapping[str, str], source:
     try:
         return model.model_validate(filled)
     except ValidationError as error:
-        wrong = [_explain(model, one, filled, source, lines) for one in error.errors()]
+        wrong = [_explain(model, one, data, filled, source, lines) for one in error.errors()]
         raise ConfigError("\n".join(wrong)) from None
 
 
-def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int]) -> None:
+def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], source: str) -> None:
     lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*place, key.value)
+            if inner in lines and key.value != "<<":
+                line = key.start_mark.line + 1
+                raise ConfigError(f"{source}:{line}: {_dotted(inner)}: written twice, first in line {lines[inner]}")
             lines[inner] = key.start_mark.line + 1
-            _note_lines(value, inner, lines)
+            _note_lines(value, inner, lines, source)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _note_lines(value, (*place, index), lines)
+            _note_lines(value, (*place, index), lines, source)
 
 
 def apply_setting(data: Any, setting: str) -> None:
@@ -97,8 +103,8 @@ def _fill(value: Any, place: Place, environment: Mapping[str, str], source: str,
     return _VARIABLE.sub(variable, value)
 
 
-def _explain(model: type[BaseModel], error: Any, data: Any, source: str, lines: Lines) -> str:
-    """One validation error as: file:line: key: what is wrong, what would be valid."""
+def _explain(model: type[BaseModel], error: Any, written: Any, data: Any, source: str, lines: Lines) -> str:
+    """One validation error as: file:line: key: what is wrong, what would be valid. Secrets are not repeated."""
     place = _in_data(error["loc"], data)
     where = f"{source}:{_line(place, lines)}: {_dotted(place) or model.__name__.lower()}"
     context = error.get("ctx", {})
@@ -115,7 +121,17 @@ def _explain(model: type[BaseModel], error: Any, data: Any, source: str, lines: 
         case "literal_error":
             valid = re.findall(r"'([^']*)'", context["expected"])
             return f"{where}: '{error['input']}' is not valid{suggestion(str(error['input']), valid)}"
-    return f"{where}: {error['msg'].removeprefix('Value error, ')} (got {_short(error['input'])})"
+    message = error["msg"].removeprefix("Value error, ")
+    if any(_SECRET.search(str(part)) for part in place):
+        return f"{where}: {message}"
+    return f"{where}: {message} (got {_short(_at(written, place))})"
+
+
+def _at(data: Any, place: Place) -> Any:
+    """What was written there, before ``${NAME}`` was filled in."""
+    for part in place:
+        data = data[part]
+    return data
 
 
 def _in_data(loc: Place, data: Any) -> Place:

@@ -68,6 +68,8 @@ def _row(place: str, default_id: str, content: str) -> Row:
 def _id(place: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise ConfigError(f"{place}: id must be text or a whole number, not empty")
+    if not str(value).isprintable():
+        raise ConfigError(f"{place}: the id {str(value)!r} holds characters that can't be printed")
     return str(value)
 
 

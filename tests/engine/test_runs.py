@@ -12,6 +12,7 @@ import pytest
 
 from branchwise.orchestrator.api import solve, solve_batch, solve_batch_sync, solve_iter
 from branchwise.orchestrator.backends.scripted import ScriptedBackend
+from branchwise.orchestrator.core.budget import Budget
 from branchwise.orchestrator.core.errors import BackendError, ConfigError, JournalError, Suspended
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.trajectory import StopReason
@@ -276,3 +277,75 @@ async def test_the_tree_knows_its_problem_also_where_there_is_no_answer() -> Non
     (result,) = await solve_batch(["problem 7"], flow(BEAM), backends={"m": mute})
     assert result.answer is None
     assert result.tree().nodes["root"]["text"] == "problem 7"
+
+
+def priced(workflow: Any) -> Any:
+    """The same workflow with a model that costs a million a million tokens."""
+    workflow["models"]["m"]["price"] = {"prompt": 1e6, "completion": 1e6}
+    return workflow
+
+
+@pytest.mark.parametrize("scope", ["run", "problem", "branch"])
+@pytest.mark.parametrize("window", [1, 64])
+async def test_a_hard_money_budget_is_never_overshot(scope: str, window: int) -> None:
+    workflow = priced(flow(EIGHT, budget={scope: {"money": 60.0}}, window=window))
+    result = await solve("p", workflow, backends={"m": noisy()})
+    if scope == "branch":  # every branch is one answer, which fits
+        assert result.stop is StopReason.ANSWERED
+        return
+    assert 0 < result.usage.money <= 60.0
+    assert result.stop is StopReason.BUDGET_MONEY
+
+
+async def test_results_may_be_left_early_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    first, second = noisy(), noisy()
+    results = solve_iter(PROBLEMS, flow(BEAM), seed=5, out=tmp_path, concurrency=3, backends={"m": first})
+    assert await results.__anext__()
+    await results.aclose()
+    assert first.in_flight == 0
+    whole = await solve_batch(PROBLEMS, flow(BEAM), seed=5, out=tmp_path, backends={"m": second})
+    expected = await solve_batch(PROBLEMS, flow(BEAM), seed=5, backends={"m": noisy()})
+    assert [(r.answer, tree_rows(r)) for r in whole] == [(r.answer, tree_rows(r)) for r in expected]
+    assert not any(result.failures for result in whole)
+
+
+async def test_an_endless_stream_of_problems_is_read_as_far_as_the_limit() -> None:
+    def endless() -> Any:
+        number = 0
+        while True:
+            yield f"problem {(number := number + 1)}"
+
+    assert len(await solve_batch(endless(), flow(EIGHT), limit=2, backends={"m": noisy()})) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"concurrency": 0}, "concurrency is a whole number of at least 1"),
+        ({"limit": 0}, "limit is a whole number of at least 1"),
+        ({"seed": None}, "seed is a whole number"),
+        ({"reuse": "runs/x"}, "reuse is a list"),
+        ({"problems": "a single one"}, "problems is a list"),
+        ({"problems": [None]}, "a problem is a text or a Problem"),
+        ({"problems": ["a", "b"], "budget": Budget.model_validate({"run": {"roles": {"polcy": {"calls": 1}}}})},
+         "nobody has this role; did you mean 'policy'"),
+    ],
+)  # fmt: skip
+async def test_wrong_arguments_are_named(changes: dict[str, Any], message: str) -> None:
+    arguments = {"problems": PROBLEMS, **changes}
+    with pytest.raises(ConfigError, match=message):
+        await solve_batch(arguments.pop("problems"), flow(EIGHT), backends={"m": noisy()}, **arguments)
+
+
+async def test_hostile_text_resumes_to_the_same_end(tmp_path: Path) -> None:
+    def broken(request: Request, seed: int) -> str:
+        return script(request, seed).replace("step", "st\ud800p")
+
+    expected = await solve_batch(PROBLEMS[:2], flow(BEAM), backends={"m": ScriptedBackend(broken)})
+    results = solve_iter(
+        PROBLEMS[:2], flow(BEAM), out=tmp_path, concurrency=1, backends={"m": ScriptedBackend(broken)}
+    )
+    await results.__anext__()
+    await results.aclose()
+    again = await solve_batch(PROBLEMS[:2], flow(BEAM), out=tmp_path, backends={"m": ScriptedBackend(broken)})
+    assert [tree_rows(r) for r in again] == [tree_rows(r) for r in expected]

@@ -123,3 +123,24 @@ async def test_a_search_is_a_node_in_a_graph_of_your_own_even_one_with_checkpoin
     state = await graph.ainvoke({"question": "why?"}, {"configurable": {"thread_id": "1"}})
     assert state["shouted"] == f"{state['answer']}!"
     assert backend.calls == 4
+
+
+async def test_a_search_that_is_entered_again_searches_anew() -> None:
+    search = flow({"kind": "best_of_n", "n": 3}, reward=False)["nodes"]["search"]
+    review = refining()["nodes"]["review"] | {"next": {"accept": "end", "revise": "search"}}
+    workflow = {
+        "models": {"m": {"kind": "scripted", "answers": ["unused"]}},
+        "nodes": {"search": search | {"next": "review", "max_visits": 2}, "review": review},
+    }
+    seeds: set[int] = set()
+
+    def say(request: Request, seed: int) -> str:
+        if request.messages:
+            return "REVISE"
+        seeds.add(seed)
+        return script(request, seed)
+
+    result = await solve("p", workflow, backends={"m": ScriptedBackend(say)})
+    assert len(seeds) == 6
+    assert result.usage_of("policy").calls == 6
+    assert {node.partition(":")[0] for node in result.tree() if ":" in node} == {"search#2"}
