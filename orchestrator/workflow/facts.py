@@ -42,14 +42,31 @@ def role_of(agent: Options) -> str:
 
 
 def recordable(loaded: Loaded) -> Any:
-    """The plan as written, where a secret that was written out gives way to ``${MODEL_FIELD}``."""
+    """The plan as written, where a secret that was written out gives way to ``${MODEL_FIELD}``.
+
+    Secret are keys by their type, the query of an address, and values of ``extra`` with a telling name.
+    """
     data = copy.deepcopy(loaded.data)
     for name, options in loaded.workflow.models.items():
-        for key in type(options).model_fields:
-            secret, written = isinstance(getattr(options, key), SecretStr), data["models"][name].get(key)
-            if secret and not re.fullmatch(r"\$\{\w+\}", str(written)):
-                data["models"][name][key] = "${" + re.sub(r"\W", "_", f"{name}_{key}").upper() + "}"
+        model = data["models"][name]
+        for key, written in model.items():
+            if isinstance(written, dict):
+                for inner, value in written.items():
+                    if _TELLING.search(inner):
+                        written[inner] = _hidden(value, name, key, inner)
+            elif isinstance(getattr(options, key, None), SecretStr) or (key == "url" and "?" in str(written)):
+                model[key] = _hidden(written, name, key)
     return data
+
+
+_TELLING = re.compile(r"key|token$|secret|password|authorization", re.IGNORECASE)
+
+
+def _hidden(written: object, *path: str) -> object:
+    """A value that is one ``${NAME}`` as it is; any other by the name of a variable to be set on resume."""
+    if re.fullmatch(r"\$\{\w+\}", str(written)):
+        return written
+    return "${" + re.sub(r"\W", "_", "_".join(path)).upper() + "}"
 
 
 def _facts(node: SearchNode | AgentNode) -> NodeFacts:

@@ -31,10 +31,23 @@ def test_an_error_does_not_repeat_a_secret(model: dict[str, Any]) -> None:
     assert "SECRET" not in str(wrong.value)
 
 
-@pytest.mark.parametrize("key", ["SECRET", "pre-SECRET${KEY}"])
-def test_a_key_that_was_written_out_is_not_put_on_record(key: str) -> None:
-    loaded = read_workflow(flow(api_key=key), {"KEY": "x"}, Path())
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"api_key": "SECRET"},
+        {"api_key": "pre-SECRET${KEY}"},
+        {"url": "http://localhost:1/v1?key=SECRET"},
+        {"extra": {"api_key": "SECRET", "top_k": 3}},
+    ],
+)
+def test_a_secret_that_was_written_out_is_not_put_on_record(model: dict[str, Any]) -> None:
+    loaded = read_workflow(flow(**model), {"KEY": "x"}, Path())
     assert "SECRET" not in str(recordable(loaded))
+
+
+def test_a_secret_from_the_environment_is_recorded_by_its_name() -> None:
+    loaded = read_workflow(flow(api_key="${KEY}"), {"KEY": "SECRET"}, Path())
+    assert recordable(loaded)["models"]["m"]["api_key"] == "${KEY}"
 
 
 @pytest.mark.parametrize(
