@@ -27,6 +27,7 @@ from branchwise.orchestrator.core.result import Result, SearchRecord
 from branchwise.orchestrator.core.roles import Backend, Grade, Task
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.engine.batch import run_batch
+from branchwise.orchestrator.engine.collecting import calm_collector
 from branchwise.orchestrator.engine.episode import Episode
 from branchwise.orchestrator.engine.run import Run
 from branchwise.orchestrator.journal.decisions import DecisionLog
@@ -193,13 +194,9 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
     try:
         models = {name: stacked(raw[name], journal, options) for name, options in workflow.models.items()}
         notes = settle_manifest(journal, _manifest(loaded, settings, models))
-        yield Session(
-            Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event),
-            task,
-            loaded,
-            settings,
-            notes,
-        )
+        run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
+        with calm_collector():
+            yield Session(run, task, loaded, settings, notes)
     finally:
         try:
             await _close(own)

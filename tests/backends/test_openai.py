@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from branchwise.orchestrator.backends.openai import OpenAI, Options, build
-from branchwise.orchestrator.core.errors import BackendError, ContextOverflow
+from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, Suspended
 from branchwise.orchestrator.core.message import assistant, system, user
 from branchwise.orchestrator.core.request import Progress, Request
 from branchwise.orchestrator.core.usage import Usage
@@ -320,10 +320,10 @@ def test_prompts_are_bounded_from_above() -> None:
     assert not exact
 
 
-async def test_a_closed_backend_refuses(server: Server) -> None:
+async def test_a_closed_backend_refuses_without_a_failure_for_the_record(server: Server) -> None:
     backend = backend_for(server)
     await backend.generate(asked())
     await backend.aclose()
-    error = await failure(backend, asked(seed=8))
-    assert not error.retryable
+    with pytest.raises(Suspended):
+        await backend.generate(asked(seed=8))
     assert server.seen.calls == 1
