@@ -25,7 +25,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -87,9 +86,3 @@ class Parts:
     answer: Callable[[Trajectory], Answer | None]
     evaluate: Callable[[str], Fraction] | None = None
     directory: Path = field(default_factory=Path)
-
-
-class Needs(Protocol):
-    """``needs(options)``: model name -> names of the Capabilities it must have."""
-
-    def __call__(self, options: Options) -> dict[str, frozenset[str]]: ...
