@@ -36,8 +36,9 @@ from branchwise.orchestrator.journal.results import result_from
 from branchwise.orchestrator.journal.store import Journal, read_decisions
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.compile import compile_workflow, import_graph_library
-from branchwise.orchestrator.workflow.facts import facts_of, recordable
+from branchwise.orchestrator.workflow.facts import facts_of
 from branchwise.orchestrator.workflow.load import Loaded
+from branchwise.orchestrator.workflow.secrecy import recordable
 from branchwise.orchestrator.workflow.validate import validate
 from branchwise.sandboxes.calculator import evaluate
 

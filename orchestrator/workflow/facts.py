@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-import re
 from typing import Any
-
-from pydantic import SecretStr
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Source
 from branchwise.orchestrator.core.options import Options
 from branchwise.orchestrator.journal.manifest import NodeFacts
 from branchwise.orchestrator.plugins import find
-from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.spec import AgentNode, SearchNode, Workflow
 
 
@@ -39,34 +34,6 @@ def most_draws(algorithm: Options) -> int | None:
 def role_of(agent: Options) -> str:
     """The role that an agent outside a search is charged as."""
     return "policy" if agent.kind == "solver" else agent.kind
-
-
-def recordable(loaded: Loaded) -> Any:
-    """The plan as written, where a secret that was written out gives way to ``${MODEL_FIELD}``.
-
-    Secret are keys by their type, the query of an address, and values of ``extra`` with a telling name.
-    """
-    data = copy.deepcopy(loaded.data)
-    for name, options in loaded.workflow.models.items():
-        model = data["models"][name]
-        for key, written in model.items():
-            if isinstance(written, dict):
-                for inner, value in written.items():
-                    if _TELLING.search(inner):
-                        written[inner] = _hidden(value, name, key, inner)
-            elif isinstance(getattr(options, key, None), SecretStr) or (key == "url" and "?" in str(written)):
-                model[key] = _hidden(written, name, key)
-    return data
-
-
-_TELLING = re.compile(r"key|token$|secret|password|authorization", re.IGNORECASE)
-
-
-def _hidden(written: object, *path: str) -> object:
-    """A value that is one ``${NAME}`` as it is; any other by the name of a variable to be set on resume."""
-    if re.fullmatch(r"\$\{\w+\}", str(written)):
-        return written
-    return "${" + re.sub(r"\W", "_", "_".join(path)).upper() + "}"
 
 
 def _facts(node: SearchNode | AgentNode) -> NodeFacts:

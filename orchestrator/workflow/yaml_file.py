@@ -16,11 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.plugins import suggestion
+from branchwise.orchestrator.workflow.secrecy import telling
 
 Place = tuple[str | int, ...]
 Lines = Mapping[Place, int]
 M = TypeVar("M", bound=BaseModel)
-_SECRET = re.compile(r"key|token_|secret|password|authorization|^url$", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -122,7 +122,7 @@ def _explain(model: type[BaseModel], error: Any, written: Any, data: Any, source
             valid = re.findall(r"'([^']*)'", context["expected"])
             return f"{where}: '{error['input']}' is not valid{suggestion(str(error['input']), valid)}"
     message = error["msg"].removeprefix("Value error, ")
-    if any(_SECRET.search(str(part)) for part in place):
+    if "url" in place or any(map(telling, place)):
         return f"{where}: {message}"
     return f"{where}: {message} (got {_short(_at(written, place))})"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from branchwise import ConfigError
-from branchwise.orchestrator.workflow.facts import recordable
 from branchwise.orchestrator.workflow.load import load_workflow, read_workflow
+from branchwise.orchestrator.workflow.secrecy import recordable
 
 
 def flow(**model: Any) -> dict[str, Any]:
@@ -43,6 +43,23 @@ def test_an_error_does_not_repeat_a_secret(model: dict[str, Any]) -> None:
 def test_a_secret_that_was_written_out_is_not_put_on_record(model: dict[str, Any]) -> None:
     loaded = read_workflow(flow(**model), {"KEY": "x"}, Path())
     assert "SECRET" not in str(recordable(loaded))
+
+
+@pytest.mark.parametrize("name", ["api_key", "X-API-Key", "auth_token", "client_secret", "Password", "Authorization"])
+def test_a_telling_name_hides_its_value_in_messages_and_on_record_alike(name: str) -> None:
+    for extra in ({name: "hunter2"}, {"headers": {name: "hunter2"}}, {"servers": [{name: "hunter2"}]}):
+        assert "hunter2" not in str(recordable(read_workflow(flow(extra=extra), {}, Path())))
+    with pytest.raises(ConfigError, match=name) as wrong:
+        read_workflow(flow(capabilities={name: "hunter2"}), {}, Path())
+    assert "hunter2" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("name", ["min_tokens", "stop_token_ids", "top_k"])
+def test_a_name_that_tells_nothing_hides_nothing(name: str) -> None:
+    recorded = recordable(read_workflow(flow(extra={"kwargs": {name: [3]}}), {}, Path()))
+    assert recorded["models"]["m"]["extra"] == {"kwargs": {name: [3]}}
+    with pytest.raises(ConfigError, match="got 'seven'"):
+        read_workflow(flow(capabilities={name: "seven"}), {}, Path())
 
 
 def test_a_secret_from_the_environment_is_recorded_by_its_name() -> None:
