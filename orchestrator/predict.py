@@ -143,7 +143,7 @@ def _played(node: SearchNode, parts: Parts, problem: Problem) -> tuple[dict[str,
     """What a search uses at most and its dearest draw, by role; None where it declares no most_draws."""
     policy = find("agent", node.policy.kind).module.build(node.policy, parts)
     reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
-    search = find("search", node.algorithm.kind).module.build(node.algorithm, Trajectory(problem))
+    search = find("search", node.algorithm.kind).module.build(node.algorithm, Trajectory(problem), 0)
     means, declared = Means(policy, reward, parts.answer, 0), most_draws(node.algorithm)
     if declared is None:
         return None

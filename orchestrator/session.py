@@ -5,10 +5,9 @@ The Python API (api.py) and the command line (cli.py) are two thin layers over t
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import islice
@@ -172,16 +171,15 @@ class Session:
 
 @asynccontextmanager
 async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncIterator[Session]:
-    """Check everything, then open journal and models. ConfigError before anything is spent."""
+    """Check everything, then open models and journal. ConfigError before anything is spent."""
     workflow = loaded.workflow
     if settings.budget is not None:
         workflow = workflow.model_copy(update={"budget": settings.budget})
         loaded = replace(loaded, workflow=workflow)
     validate(workflow)
     import_graph_library()  # before the journal's clock starts
-    raw = _raw_models(loaded, settings)  # before the journal: what is wrong with them leaves no run directory
-    own = [raw[name] for name in raw if name not in settings.backends]  # what is given is its giver's to close
-    try:
+    async with AsyncExitStack() as opened:
+        raw = _raw_models(loaded, settings, opened)  # before the journal: a wrong one leaves no run directory
         journal = Journal(
             settings.out,
             durability=workflow.journal.durability,
@@ -189,35 +187,31 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
             reuse=settings.reuse,
             replay_only=settings.replay,
         )
-    except BaseException:
-        await _close(own)
-        raise
-    try:
-        models = {name: stacked(raw[name], journal, options) for name, options in workflow.models.items()}
-        notes = settle_manifest(journal, _manifest(loaded, settings, models))
-        run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
-        with calm_collector():
-            yield Session(run, task, loaded, settings, notes)
-    finally:
         try:
-            await _close(own)
+            models = {name: stacked(raw[name], journal, options) for name, options in workflow.models.items()}
+            notes = settle_manifest(journal, _manifest(loaded, settings, models))
+            run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
+            with calm_collector():
+                yield Session(run, task, loaded, settings, notes)
         finally:
-            journal.close()
+            try:
+                await opened.aclose()
+            finally:
+                journal.close()
 
 
-async def _close(backends: Iterable[Backend]) -> None:
-    await asyncio.gather(*(backend.aclose() for backend in backends))
-
-
-def _raw_models(loaded: Loaded, settings: Settings) -> dict[str, Backend]:
+def _raw_models(loaded: Loaded, settings: Settings, opened: AsyncExitStack) -> dict[str, Backend]:
+    """The workflow's models without their wrappers; ``opened`` closes them, not those that were given."""
     _tell_apart(loaded)
     unknown = set(settings.backends) - set(loaded.workflow.models)
     if unknown:
         raise ConfigError(f"backends are given for models that the workflow does not have: {', '.join(unknown)}")
-    return {
-        name: settings.backends.get(name) or build_backend(options, loaded.directory)
-        for name, options in loaded.workflow.models.items()
-    }
+    raw = dict(settings.backends)
+    for name, options in loaded.workflow.models.items():
+        if name not in raw:
+            raw[name] = build_backend(options, loaded.directory)
+            opened.push_async_callback(raw[name].aclose)
+    return raw
 
 
 def _tell_apart(loaded: Loaded) -> None:

@@ -120,6 +120,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0.0, help="wall-clock limit, 0 for none")
     parser.add_argument("--short-share", type=float, default=0.25, help="share of steps on short chains")
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--fall-share", type=float, default=0.8, help="last share of steps, with a falling rate")
     parser.add_argument("--writing-weight", type=float, default=1.0, help="weight of the second loss")
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--threads", type=int, default=1)
@@ -159,7 +160,7 @@ def main() -> None:
         pupil,
         lesson.batches(random.Random(given.seed)),
         lambda batch: pupil.loss(batch, given.writing_weight),
-        Schedule(steps, given.seconds, given.rate, report_every=given.report_every),
+        Schedule(steps, given.seconds, given.rate, fall_share=given.fall_share, report_every=given.report_every),
         report,
     )
     save(pupil.verifier, str(given.out / "verifier.pt"))

@@ -15,6 +15,7 @@ class Expansion:
     """A ticket: grow ``count`` children from ``parent``, numbered from ``first``.
 
     ``to_end`` wants whole answers instead of single steps; ``temperature`` overrides the policy's own.
+    ``policy`` names which of the node's policies proposes (None: its first); ``judge=False`` wants no judgement.
     """
 
     ticket: int
@@ -23,6 +24,8 @@ class Expansion:
     first: int = 0
     to_end: bool = False
     temperature: float | None = None
+    policy: str | None = None
+    judge: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Answer:
 class Candidate:
     """One child that was grown: its trajectory, its answer if it has one, its judgement, or its failure.
 
-    ``parent_steps`` is the number of steps that it had from its parent.
+    ``parent_steps`` is the number of steps that it had from its parent. In a world, ``key`` names the state that
+    was reached, equal for equal states, and ``reward`` is what the world gave for the last action.
     """
 
     trajectory: Trajectory
@@ -45,6 +49,8 @@ class Candidate:
     judgement: Judgement | None = None
     failure: Failure | None = None
     parent_steps: int = 0
+    key: str | None = None
+    reward: float | None = None
 
     @property
     def alive(self) -> bool:

@@ -5,7 +5,7 @@ A file in a role's folder is a kind if it defines ``Options`` and ``build``:
 =========  ==========================  ======================================================
 role       folder                      build
 =========  ==========================  ======================================================
-search     orchestrator/search/        ``build(options, root: Trajectory) -> Search``
+search     orchestrator/search/        ``build(options, root, seed: int) -> Search``
 reward     orchestrator/rewards/       ``build(options, parts: Parts) -> RewardModel``
 agent      agents/                     ``build(options, parts: Parts) -> Agent``
 backend    orchestrator/backends/      ``build(options) -> Backend`` and ``CAPABILITIES``

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import Judgement, Source
@@ -23,16 +23,16 @@ class Search(Protocol):
 
     ``ask`` returns at most ``room`` expansions with tickets that count up from 0; every ticket is told once or
     cancelled (when ``finished``). ``candidates`` are the finished trajectories in the order they were told.
-    ``to_state`` and ``from_state`` (JSON text) save and restore in the middle of a run.
+    ``state``, a dataclass, holds all that changes, so that core.saving can save and restore it in mid-run.
     """
+
+    state: Any
 
     @property
     def finished(self) -> bool: ...
     def ask(self, room: int) -> list[Expansion]: ...
     def tell(self, outcome: Outcome) -> None: ...
     def candidates(self) -> list[Candidate]: ...
-    def to_state(self) -> str: ...
-    def from_state(self, state: str) -> None: ...
 
 
 class Backend(Protocol):

@@ -8,6 +8,7 @@ best-of-16 finds the draws of best-of-8, and a resumed run finds its own.
 from __future__ import annotations
 
 import hashlib
+import random
 from functools import lru_cache
 
 SEED_SPACE = 2**31
@@ -25,3 +26,8 @@ def base_seed(run_seed: int, problem_id: str, lineage: tuple[int, ...], purpose:
     """The seed of sibling 0; sibling k has base + k, which is also what servers give the k-th of n."""
     address = f"{run_seed}\x1f{problem_id}\x1f{','.join(map(str, lineage))}\x1f{purpose}\x1f{attempt}"
     return int.from_bytes(hashlib.blake2b(address.encode(), digest_size=8).digest(), "big") % SEED_SPACE
+
+
+def chance(seed: int, *address: object) -> random.Random:
+    """The random numbers for one choice of a search, by its address: nothing of them need be saved or replayed."""
+    return random.Random("\x1f".join(map(str, (seed, *address))))

@@ -266,7 +266,7 @@ class Driver:
 
 
 def _shape(e: Expansion) -> tuple[object, ...]:
-    return (e.ticket, e.parent.lineage, e.count, e.first, e.to_end, e.temperature)
+    return (e.ticket, e.parent.lineage, e.count, e.first, e.to_end, e.temperature, e.policy, e.judge)
 
 
 def _natural_end(search: Search) -> StopReason:

@@ -78,10 +78,10 @@ class DecisionLog:
         raise JournalError(f"unknown decision '{kind}' in the journal")
 
     def _expansion(self, row: Any) -> Expansion:
-        ticket, lineage, count, first, to_end, temperature = row
+        ticket, lineage, count, first, to_end, temperature, *special = row
         parent = self._nodes[tuple(lineage)]
         self._parents[ticket] = parent
-        return Expansion(ticket, parent, count, first, to_end, temperature)
+        return Expansion(ticket, parent, count, first, to_end, temperature, *special)
 
     def _outcome(self, row: Any) -> Outcome:
         ticket, candidates, usage, refusal = row
@@ -94,7 +94,8 @@ class DecisionLog:
 
 
 def _ask_row(e: Expansion) -> list[Any]:
-    return [e.ticket, e.parent.lineage, e.count, e.first, e.to_end, e.temperature]
+    special = [e.policy, e.judge] if e.policy is not None or not e.judge else []
+    return [e.ticket, e.parent.lineage, e.count, e.first, e.to_end, e.temperature, *special]
 
 
 def candidate_row(candidate: Candidate) -> list[Any]:
@@ -107,11 +108,12 @@ def candidate_row(candidate: Candidate) -> list[Any]:
         [answer.text, answer.canonical] if answer else None,
         _judgement_row(judgement) if judgement else None,
         [candidate.failure.boundary, candidate.failure.message] if candidate.failure else None,
+        *([candidate.key, candidate.reward] if candidate.key is not None or candidate.reward is not None else []),
     ]
 
 
 def _candidate(parent: Trajectory, row: Any) -> Candidate:
-    sibling, steps, stop, answer, judgement, failure = row
+    sibling, steps, stop, answer, judgement, failure, *world = row
     reason = StopReason(stop) if stop else None
     trajectory = parent.extend(tuple(Step(*step) for step in steps), sibling, reason)
     return Candidate(
@@ -120,6 +122,7 @@ def _candidate(parent: Trajectory, row: Any) -> Candidate:
         _judgement(judgement) if judgement else None,
         Failure(*failure) if failure else None,
         len(parent.steps),
+        *world,
     )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options as _Options
@@ -52,24 +52,21 @@ class State:
     finished: list[Candidate] = field(default_factory=list)
 
 
-_CODEC: TypeAdapter[State] = TypeAdapter(State)
-
-
 class Beam:
     """The search over one problem."""
 
     def __init__(self, options: Options, root: Trajectory) -> None:
         self._options = options
-        self._state = State(waiting=[root])
+        self.state = State(waiting=[root])
 
     @property
     def finished(self) -> bool:
         """True when nothing is left to grow."""
-        return not self._state.waiting and not self._state.out
+        return not self.state.waiting and not self.state.out
 
     def ask(self, room: int) -> list[Expansion]:
         """Expansions of this depth's beams that have not been asked for yet."""
-        state, options, asked = self._state, self._options, []
+        state, options, asked = self.state, self._options, []
         to_end = state.depth == options.depth - 1
         for beam in state.waiting[:room]:
             count = options.expansions if state.depth else options.first
@@ -81,7 +78,7 @@ class Beam:
 
     def tell(self, outcome: Outcome) -> None:
         """Take in the children; when the depth is complete, choose the next beams."""
-        state = self._state
+        state = self.state
         del state.out[outcome.ticket]
         state.grown[outcome.ticket] = list(outcome.candidates)
         if state.waiting or state.out:
@@ -98,16 +95,8 @@ class Beam:
 
     def candidates(self) -> list[Candidate]:
         """The finished solutions, shallow ones first."""
-        unsorted = [child for ticket in sorted(self._state.grown) for child in self._state.grown[ticket]]
-        return self._state.finished + [child for child in unsorted if child.done]
-
-    def to_state(self) -> str:
-        """The state as JSON."""
-        return _CODEC.dump_json(self._state).decode()
-
-    def from_state(self, state: str) -> None:
-        """Go on from a saved state."""
-        self._state = _CODEC.validate_json(state)
+        unsorted = [child for ticket in sorted(self.state.grown) for child in self.state.grown[ticket]]
+        return self.state.finished + [child for child in unsorted if child.done]
 
 
 def survivors(candidates: list[Candidate], width: int, deduplicate: bool = False) -> list[Candidate]:
@@ -130,6 +119,6 @@ def most_draws(options: Options) -> int:
     return options.first + options.expansions * sum(beams)
 
 
-def build(options: Options, root: Trajectory) -> Beam:
+def build(options: Options, root: Trajectory, seed: int) -> Beam:
     """The search below ``root``."""
     return Beam(options, root)

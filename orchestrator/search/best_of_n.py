@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options as _Options
@@ -47,25 +47,22 @@ class State:
     candidates: list[Candidate] = field(default_factory=list)
 
 
-_CODEC: TypeAdapter[State] = TypeAdapter(State)
-
-
 class BestOfN:
     """The search over one problem."""
 
     def __init__(self, options: Options, root: Trajectory, temperature: float | None = None) -> None:
         self._options, self._root, self._temperature = options, root, temperature
-        self._state = State()
+        self.state = State()
 
     @property
     def finished(self) -> bool:
         """True once all N have been told, or the vote is decided."""
-        told, n = self._state.told, self._options.n
-        return told == n or (self._options.until_decided and decided(self._state.candidates, n - told))
+        told, n = self.state.told, self._options.n
+        return told == n or (self._options.until_decided and decided(self.state.candidates, n - told))
 
     def ask(self, room: int) -> list[Expansion]:
         """The next draws, at most ``room`` tickets of them."""
-        state = self._state
+        state = self.state
         if self.finished:
             return []
         asked: list[Expansion] = []
@@ -79,21 +76,13 @@ class BestOfN:
 
     def tell(self, outcome: Outcome) -> None:
         """Keep what was finished."""
-        self._state.out.remove(outcome.ticket)
-        self._state.told += len(outcome.candidates)
-        self._state.candidates += [candidate for candidate in outcome.candidates if candidate.done]
+        self.state.out.remove(outcome.ticket)
+        self.state.told += len(outcome.candidates)
+        self.state.candidates += [candidate for candidate in outcome.candidates if candidate.done]
 
     def candidates(self) -> list[Candidate]:
         """The finished answers, in the order told."""
-        return list(self._state.candidates)
-
-    def to_state(self) -> str:
-        """The state as JSON."""
-        return _CODEC.dump_json(self._state).decode()
-
-    def from_state(self, state: str) -> None:
-        """Go on from a saved state."""
-        self._state = _CODEC.validate_json(state)
+        return list(self.state.candidates)
 
 
 def decided(candidates: list[Candidate], remaining: int) -> bool:
@@ -108,6 +97,6 @@ def most_draws(options: Options) -> int:
     return options.n
 
 
-def build(options: Options, root: Trajectory) -> BestOfN:
+def build(options: Options, root: Trajectory, seed: int) -> BestOfN:
     """The search below ``root``."""
     return BestOfN(options, root)

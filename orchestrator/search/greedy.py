@@ -25,6 +25,6 @@ def most_draws(options: Options) -> int:
     return 1
 
 
-def build(options: Options, root: Trajectory) -> BestOfN:
+def build(options: Options, root: Trajectory, seed: int) -> BestOfN:
     """A best-of-one at temperature 0."""
     return BestOfN(BestOfNOptions(n=1), root, temperature=0.0)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options as _Options
@@ -42,34 +42,31 @@ class State:
     finished: list[Candidate] = field(default_factory=list)
 
 
-_CODEC: TypeAdapter[State] = TypeAdapter(State)
-
-
 class StepRollouts:
     """The collection over one problem."""
 
     def __init__(self, options: Options, root: Trajectory) -> None:
         self._options = options
-        self._state = State()
+        self.state = State()
         for number in range(options.solutions):
             self._want(root, 1, number, to_end=options.depth == 1)
 
     @property
     def finished(self) -> bool:
         """True when every chain has ended and every rollout is there."""
-        return not self._state.waiting and not self._state.out
+        return not self.state.waiting and not self.state.out
 
     def ask(self, room: int) -> list[Expansion]:
         """Steps and rollouts in the order in which they became possible."""
-        state = self._state
+        state = self.state
         asked, state.waiting = state.waiting[:room], state.waiting[room:]
         state.out |= {expansion.ticket: expansion for expansion in asked}
         return asked
 
     def tell(self, outcome: Outcome) -> None:
         """Keep what is finished; a chain that goes on wants its rollouts and its next step."""
-        done = self._state.out.pop(outcome.ticket)
-        self._state.finished += [candidate for candidate in outcome.candidates if candidate.done]
+        done = self.state.out.pop(outcome.ticket)
+        self.state.finished += [candidate for candidate in outcome.candidates if candidate.done]
         if done.to_end:
             return
         for child in outcome.candidates:
@@ -79,21 +76,13 @@ class StepRollouts:
                 self._want(child.trajectory, self._options.rollouts, 1, to_end=True)
 
     def _want(self, parent: Trajectory, count: int, first: int, to_end: bool) -> None:
-        state = self._state
+        state = self.state
         state.waiting.append(Expansion(state.tickets, parent, count, first, to_end))
         state.tickets += 1
 
     def candidates(self) -> list[Candidate]:
         """Every finished solution, chains and rollouts alike."""
-        return list(self._state.finished)
-
-    def to_state(self) -> str:
-        """The state as JSON."""
-        return _CODEC.dump_json(self._state).decode()
-
-    def from_state(self, state: str) -> None:
-        """Go on from a saved state."""
-        self._state = _CODEC.validate_json(state)
+        return list(self.state.finished)
 
 
 def most_draws(options: Options) -> int:
@@ -101,6 +90,6 @@ def most_draws(options: Options) -> int:
     return options.solutions * (1 + (options.depth - 1) * (1 + options.rollouts))
 
 
-def build(options: Options, root: Trajectory) -> StepRollouts:
+def build(options: Options, root: Trajectory, seed: int) -> StepRollouts:
     """The collection below ``root``."""
     return StepRollouts(options, root)

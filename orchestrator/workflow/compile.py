@@ -13,6 +13,7 @@ from typing import Any
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.batch import Solve
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
@@ -93,7 +94,7 @@ def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
     means = Means(policy, reward, parts.answer, seed, together=node.together, prices=prices)
 
     def start(root: Trajectory) -> Any:
-        return build(algorithm, root)
+        return build(algorithm, root, seed_for(seed, root.problem.id, root.lineage, "search"))
 
     return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit))
 

@@ -242,13 +242,34 @@ async def test_what_a_cancelled_branch_used_is_missing_from_the_next_nodes_budge
     assert result.usage.calls == 10
 
 
+class Closable(ScriptedBackend):
+    closed = False
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_a_model_that_was_loaded_is_closed_where_the_next_one_can_not_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Closable] = []
+
+    def load(options: Any, directory: Path) -> ScriptedBackend:
+        if loaded:
+            raise ConfigError("damaged")
+        loaded.append(Closable(script))
+        return loaded[0]
+
+    monkeypatch.setattr("branchwise.orchestrator.session.build_backend", load)
+    workflow = flow(EIGHT)
+    workflow["models"] |= {"second": workflow["models"]["m"]}
+    with pytest.raises(ConfigError, match="damaged"):
+        await solve("p", workflow, out=tmp_path / "r")
+    assert loaded[0].closed
+    assert not (tmp_path / "r").exists()
+
+
 async def test_a_backend_that_was_given_stays_open() -> None:
-    class Closable(ScriptedBackend):
-        closed = False
-
-        async def aclose(self) -> None:
-            self.closed = True
-
     given = Closable(script)
     await solve("p", flow(EIGHT), backends={"m": given})
     assert not given.closed

@@ -11,6 +11,7 @@ from branchwise.orchestrator.core.decisions import Asked, Decision, Stopped, Tol
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options
 from branchwise.orchestrator.core.roles import Search
+from branchwise.orchestrator.core.saving import restore, save
 from branchwise.orchestrator.engine.driver import Driver
 from branchwise.orchestrator.journal.decisions import DecisionLog
 from branchwise.orchestrator.plugins import find
@@ -52,7 +53,7 @@ def test_the_predicted_number_of_draws_is_never_exceeded(options: Options) -> No
 def test_saving_and_restoring_after_every_tell_changes_nothing(options: Options, failure_rate: float) -> None:
     def reborn(search: Search) -> Search:
         fresh = new_search(options)
-        fresh.from_state(search.to_state())
+        restore(fresh, save(search))
         return fresh
 
     plain, ended = run(new_search(options), 3, failure_rate)

@@ -41,7 +41,7 @@ def all_settings() -> list[Options]:
 
 def new_search(options: Options) -> Search:
     """The search over the toy problem."""
-    search: Search = find("search", options.kind).module.build(options, ROOT)
+    search: Search = find("search", options.kind).module.build(options, ROOT, 1)
     return search
 
 

@@ -35,7 +35,7 @@ def test_equal_texts_can_be_kept_once() -> None:
 
 def test_four_by_four_by_six_grows_84_children() -> None:
     options = Options(width=4, expansions=4, depth=6)
-    search = build(options, ROOT)
+    search = build(options, ROOT, 1)
     grown = 0
     while not search.finished:
         for expansion in search.ask(64):
@@ -57,14 +57,14 @@ def _never_ending(expansion: Expansion) -> list[Candidate]:
 
 
 def test_width_one_without_siblings_is_a_single_chain() -> None:
-    asked, search = run(build(Options(width=1, expansions=1, depth=5), ROOT), 8)
+    asked, search = run(build(Options(width=1, expansions=1, depth=5), ROOT, 1), 8)
     assert all(set(expansion.parent.lineage) <= {0} for expansion in asked)
     assert len(search.candidates()) == 1
 
 
 def test_full_width_finds_what_enumeration_finds() -> None:
-    _, search = run(build(Options(width=10_000, expansions=3, depth=4), ROOT), 64)
-    narrow = run(build(Options(width=1, expansions=3, depth=4), ROOT), 64)[1]
+    _, search = run(build(Options(width=10_000, expansions=3, depth=4), ROOT, 1), 64)
+    narrow = run(build(Options(width=1, expansions=3, depth=4), ROOT, 1), 64)[1]
     best = max(candidate.value or 0.0 for candidate in search.candidates())
     assert best >= max((candidate.value or 0.0 for candidate in narrow.candidates()), default=0.0)
     lineages = {candidate.trajectory.lineage for candidate in search.candidates()}

@@ -1,0 +1,27 @@
+"""Save and restore a search in the middle of a run: whatever changes in it is one dataclass, its ``state``.
+
+A search keeps all that changes in ``state`` and nothing anywhere else, so that these two functions are enough.
+State refers to nodes of a tree by number, not by object: what is shared before saving must be shared after it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from branchwise.orchestrator.core.roles import Search
+
+
+def save(search: Search) -> str:
+    """The state of a search as JSON text."""
+    return _codec(search).dump_json(search.state).decode()
+
+
+def restore(search: Search, saved: str) -> None:
+    """Put a search of the same options and root back to where ``saved`` was taken; pydantic's error if it can't."""
+    search.state = _codec(search).validate_json(saved)
+
+
+def _codec(search: Search) -> TypeAdapter[Any]:
+    return TypeAdapter(type(search.state))
