@@ -176,7 +176,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
     if settings.budget is not None:
         workflow = workflow.model_copy(update={"budget": settings.budget})
         loaded = replace(loaded, workflow=workflow)
-    validate(workflow)
+    validate(loaded)
     import_graph_library()  # before the journal's clock starts
     async with AsyncExitStack() as opened:
         raw = _raw_models(loaded, settings, opened)  # before the journal: a wrong one leaves no run directory

@@ -38,7 +38,7 @@ def workflow_of(arguments: argparse.Namespace, environment: Mapping[str, str]) -
 def loaded_from(path: Path, environment: Mapping[str, str], settings: tuple[str, ...]) -> Loaded:
     """A workflow file with settings applied, validated, its models at hand. It is called after its file at least."""
     loaded = load_workflow(path, environment, settings)
-    validate(loaded.workflow, str(path))
+    validate(loaded)
     if not loaded.workflow.name:
         named = loaded.workflow.model_copy(update={"name": path.stem})
         loaded = replace(loaded, workflow=named, data={**loaded.data, "name": path.stem})

@@ -72,7 +72,7 @@ def resume(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
 def recorded_workflow(manifest: Manifest, environment: Mapping[str, str]) -> Loaded:
     """The workflow that a run was started with, ``${NAME}`` filled in anew."""
     loaded = read_workflow(manifest.plan, environment, Path(manifest.directory), manifest.source)
-    validate(loaded.workflow, manifest.source)
+    validate(loaded)
     check_models(loaded)
     return loaded
 

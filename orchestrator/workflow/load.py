@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ from branchwise.orchestrator.workflow.yaml_file import Lines, apply_setting, rea
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A workflow, the data it was made of before ``${NAME}`` was filled in, and where its paths start."""
+    """A workflow, the data it was made of before ``${NAME}`` was filled in, and where its paths start.
+
+    ``source`` and ``lines`` say where each key was written, for messages.
+    """
 
     workflow: Workflow
     data: Any
     directory: Path
     source: str = "workflow"
+    lines: Lines = field(default_factory=dict)
 
 
 def load_workflow(path: Path, environment: Mapping[str, str], settings: tuple[str, ...] = ()) -> Loaded:
@@ -40,4 +44,5 @@ def read_workflow(
     """A workflow from plain data; errors name ``source``."""
     if not isinstance(data, dict):
         raise ConfigError(f"{source}: a workflow is a mapping with the keys models and nodes")
-    return Loaded(validated(Workflow, data, environment, source, lines or {}), data, directory, source)
+    lines = lines or {}
+    return Loaded(validated(Workflow, data, environment, source, lines), data, directory, source, lines)

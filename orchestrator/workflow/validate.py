@@ -7,6 +7,7 @@ every cycle must pass a node with ``max_visits``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import networkx
@@ -16,16 +17,28 @@ from branchwise.orchestrator.core.options import Options
 from branchwise.orchestrator.core.request import Capabilities
 from branchwise.orchestrator.plugins import find, kinds, suggestion
 from branchwise.orchestrator.workflow.facts import role_of
+from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.spec import END, AgentNode, SearchNode, Workflow
+from branchwise.orchestrator.workflow.yaml_file import Place, written_at
 
 
-def validate(workflow: Workflow, source: str = "workflow") -> None:
-    """Raise ConfigError that lists everything that is wrong, a line each."""
-    problems = [*_wrong_names(workflow), *_wrong_needs(workflow), *_wrong_pairings(workflow), *_wrong_roles(workflow)]
-    if not problems:
-        problems = list(_wrong_shape(workflow))
-    if problems:
-        raise ConfigError("\n".join(f"{source}: {problem}" for problem in problems))
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing that is wrong, and the place where it was written."""
+
+    place: Place
+    message: str
+
+
+def validate(loaded: Loaded) -> None:
+    """Raise ConfigError that lists everything that is wrong, a line each, with file, line and key."""
+    workflow = loaded.workflow
+    found = [*_wrong_names(workflow), *_wrong_needs(workflow), *_wrong_pairings(workflow), *_wrong_roles(workflow)]
+    found = found or list(_wrong_shape(workflow))
+    if found:
+        raise ConfigError(
+            "\n".join(f"{written_at(one.place, loaded.source, loaded.lines)}: {one.message}" for one in found)
+        )
 
 
 def graph_of(workflow: Workflow) -> networkx.DiGraph:
@@ -43,15 +56,15 @@ def graph_of(workflow: Workflow) -> networkx.DiGraph:
     return graph
 
 
-def parts_of(workflow: Workflow) -> Iterator[tuple[str, str, Options]]:
+def parts_of(workflow: Workflow) -> Iterator[tuple[Place, str, Options]]:
     """(place, role, options) of every agent and reward in the workflow."""
     for name, node in workflow.nodes.items():
         if isinstance(node, AgentNode):
-            yield f"nodes.{name}.agent", "agent", node.agent
+            yield ("nodes", name, "agent"), "agent", node.agent
             continue
-        yield f"nodes.{name}.policy", "agent", node.policy
+        yield ("nodes", name, "policy"), "agent", node.policy
         if node.reward is not None:
-            yield f"nodes.{name}.reward", "reward", node.reward
+            yield ("nodes", name, "reward"), "reward", node.reward
 
 
 def routes_of(node: SearchNode | AgentNode) -> tuple[str, ...]:
@@ -67,47 +80,59 @@ def stepwise(node: SearchNode) -> bool:
     return bool(getattr(node.algorithm, "stepwise", False))
 
 
-def _wrong_names(workflow: Workflow) -> Iterator[str]:
+def _wrong_names(workflow: Workflow) -> Iterator[Wrong]:
     names = [*workflow.nodes, END]
     if workflow.first not in workflow.nodes:
-        yield f"start: no node '{workflow.first}'{suggestion(workflow.first, list(workflow.nodes))}"
+        yield Wrong(("start",), f"no node '{workflow.first}'{suggestion(workflow.first, list(workflow.nodes))}")
     for name, node in workflow.nodes.items():
-        targets = node.next if isinstance(node.next, dict) else {"": node.next}
-        for route, target in {**targets, "otherwise": node.otherwise}.items():
-            if target not in names:
-                key = "otherwise" if route == "otherwise" else "next" + (f".{route}" if route else "")
-                yield f"nodes.{name}.{key}: no node '{target}'{suggestion(target, names)}"
-        if isinstance(node.next, dict):
-            for route in sorted(node.next.keys() ^ set(routes_of(node))):
-                yield f"nodes.{name}.next.{route}: the routes of this node are {', '.join(routes_of(node)) or 'none'}"
-        elif routes_of(node):
-            yield f"nodes.{name}.next: write one target a route: {', '.join(routes_of(node))}"
+        yield from _wrong_targets(name, node, names)
     if END in workflow.nodes:
-        yield f"nodes.{END}: the name '{END}' is taken by the end of the workflow"
+        yield Wrong(("nodes", END), f"the name '{END}' is taken by the end of the workflow")
 
 
-def _wrong_needs(workflow: Workflow) -> Iterator[str]:
+def _wrong_targets(name: str, node: SearchNode | AgentNode, names: list[str]) -> Iterator[Wrong]:
+    way, routes = ("nodes", name, "next"), routes_of(node)
+    targets: dict[Place, str] = {("nodes", name, "otherwise"): node.otherwise}
+    if isinstance(node.next, dict):
+        targets |= {(*way, route): target for route, target in node.next.items()}
+        for route in sorted(node.next.keys() ^ set(routes)):
+            yield Wrong((*way, route), f"the routes of this node are {', '.join(routes) or 'none'}")
+    else:
+        targets[way] = node.next
+        if routes:
+            yield Wrong(way, f"write one target a route: {', '.join(routes)}")
+    for place, target in targets.items():
+        if target not in names:
+            yield Wrong(place, f"no node '{target}'{suggestion(target, names)}")
+
+
+def _wrong_needs(workflow: Workflow) -> Iterator[Wrong]:
     for place, role, options in parts_of(workflow):
-        for model, wanted in needs_of(workflow, place, role, options).items():
+        try:
+            needs = needs_of(workflow, place, role, options)
+        except ConfigError as error:
+            yield Wrong(place, str(error))
+            continue
+        for model, wanted in needs.items():
             if model not in workflow.models:
-                yield f"{place}.model: no model '{model}'{suggestion(model, list(workflow.models))}"
+                yield Wrong((*place, "model"), f"no model '{model}'{suggestion(model, list(workflow.models))}")
                 continue
-            missing = sorted(need for need in wanted if not _can(workflow.models[model], need))
-            for need in missing:
+            for need in sorted(need for need in wanted if not _can(workflow.models[model], need)):
                 able = [kind.name for kind in kinds("backend").values() if getattr(kind.module.CAPABILITIES, need)]
-                yield (
-                    f"{place}: model '{model}' ({workflow.models[model].kind}) lacks '{need}'; "
-                    f"backends that have it: {', '.join(able) or 'none'}"
+                yield Wrong(
+                    place,
+                    f"model '{model}' ({workflow.models[model].kind}) lacks '{need}'; "
+                    f"backends that have it: {', '.join(able) or 'none'}",
                 )
 
 
-def needs_of(workflow: Workflow, place: str, role: str, options: Options) -> dict[str, frozenset[str]]:
+def needs_of(workflow: Workflow, place: Place, role: str, options: Options) -> dict[str, frozenset[str]]:
     """Which capabilities a part wants of which model."""
     module = find(role, options.kind).module  # type: ignore[arg-type]
     needs: Any = getattr(module, "needs", None)
     if needs is None:
         return {}
-    node = workflow.nodes[place.split(".")[1]]
+    node = workflow.nodes[str(place[1])]
     if isinstance(node, SearchNode) and role == "agent":
         found: dict[str, frozenset[str]] = needs(options, stepwise=stepwise(node))
     else:
@@ -127,16 +152,17 @@ def _can(model: Options, need: str) -> bool:
     return bool(getattr(capabilities_of(model), need))
 
 
-def _wrong_pairings(workflow: Workflow) -> Iterator[str]:
+def _wrong_pairings(workflow: Workflow) -> Iterator[Wrong]:
     for name, node in workflow.nodes.items():
         if isinstance(node, SearchNode) and node.reward is None:
             if getattr(node.algorithm, "wants_reward", False):
-                yield f"nodes.{name}.reward: {node.algorithm.kind} is steered by a reward and there is none"
+                message = f"{node.algorithm.kind} is steered by a reward and there is none"
+                yield Wrong(("nodes", name, "reward"), message)
             elif node.rule != "majority":
-                yield f"nodes.{name}.select: '{node.rule}' needs a reward; without one use majority"
+                yield Wrong(("nodes", name, "select"), f"'{node.rule}' needs a reward; without one use majority")
 
 
-def _wrong_roles(workflow: Workflow) -> Iterator[str]:
+def _wrong_roles(workflow: Workflow) -> Iterator[Wrong]:
     """Limits for a role that nobody has would never bind."""
     roles: list[str] = []
     for node in workflow.nodes.values():
@@ -147,18 +173,20 @@ def _wrong_roles(workflow: Workflow) -> Iterator[str]:
     for scope in ("run", "problem", "branch"):
         for role in getattr(workflow.budget, scope).roles:
             if role not in roles:
-                yield f"budget.{scope}.roles.{role}: nobody has this role{suggestion(role, sorted(set(roles)))}"
+                message = f"nobody has this role{suggestion(role, sorted(set(roles)))}"
+                yield Wrong(("budget", scope, "roles", role), message)
 
 
-def _wrong_shape(workflow: Workflow) -> Iterator[str]:
+def _wrong_shape(workflow: Workflow) -> Iterator[Wrong]:
     graph = graph_of(workflow)
     for name in workflow.nodes:
         if not networkx.has_path(graph, workflow.first, name):
-            yield f"nodes.{name}: no way leads here from '{workflow.first}'"
+            yield Wrong(("nodes", name), f"no way leads here from '{workflow.first}'")
         elif not networkx.has_path(graph, name, END):
-            yield f"nodes.{name}: no way leads from here to the end; give its cycle an exit (next: {END})"
+            message = f"no way leads from here to the end; give its cycle an exit (next: {END})"
+            yield Wrong(("nodes", name), message)
     bounded = [name for name, node in workflow.nodes.items() if node.max_visits is not None]
     unbounded = graph.subgraph(set(graph) - set(bounded))
     if not networkx.is_directed_acyclic_graph(unbounded):
         cycle = " -> ".join(edge[0] for edge in networkx.find_cycle(unbounded))
-        yield f"nodes: the cycle {cycle} has no bound; give one of its nodes max_visits"
+        yield Wrong(("nodes",), f"the cycle {cycle} has no bound; give one of its nodes max_visits")

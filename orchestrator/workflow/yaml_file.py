@@ -55,6 +55,12 @@ def validated(model: type[M], data: Any, environment: Mapping[str, str], source:
         raise ConfigError("\n".join(wrong)) from None
 
 
+def written_at(place: Place, source: str, lines: Lines) -> str:
+    """A place as file:line: key. Of a key that was not written, its parent's line; none where none is known."""
+    written = next((lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in lines), None)
+    return f"{source}:{written}: {_dotted(place)}" if written else f"{source}: {_dotted(place)}"
+
+
 def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], source: str) -> None:
     lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
@@ -96,7 +102,7 @@ def _fill(value: Any, place: Place, environment: Mapping[str, str], source: str,
 
     def variable(match: re.Match[str]) -> str:
         if match[1] not in environment:
-            where = f"{source}:{_line(place, lines)}: {_dotted(place)}"
+            where = written_at(place, source, lines)
             raise ConfigError(f"{where}: environment variable {match[1]} is not set; set it, or write the value")
         return environment[match[1]]
 
@@ -106,7 +112,7 @@ def _fill(value: Any, place: Place, environment: Mapping[str, str], source: str,
 def _explain(model: type[BaseModel], error: Any, written: Any, data: Any, source: str, lines: Lines) -> str:
     """One validation error as: file:line: key: what is wrong, what would be valid. Secrets are not repeated."""
     place = _in_data(error["loc"], data)
-    where = f"{source}:{_line(place, lines)}: {_dotted(place) or model.__name__.lower()}"
+    where = written_at(place, source, lines) if place else written_at((model.__name__.lower(),), source, lines)
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
@@ -187,12 +193,6 @@ def _choices(current: Any) -> list[type[BaseModel]]:
         else:
             found += _choices(argument)
     return found
-
-
-def _line(place: Place, lines: Lines) -> int:
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
 
 
 def _dotted(place: Place) -> str:

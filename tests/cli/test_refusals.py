@@ -40,7 +40,7 @@ def test_a_cycle_without_an_exit(shell: Shell) -> None:
 
 
 def test_a_cycle_without_a_bound(shell: Shell) -> None:
-    run_refused(shell, shell.write("w.yaml", LOOP), "cycle", "max_visits")
+    run_refused(shell, shell.write("w.yaml", LOOP), "w.yaml:3: nodes: the cycle", "max_visits")
 
 
 def test_an_unset_environment_variable(shell: Shell) -> None:
@@ -50,7 +50,7 @@ def test_an_unset_environment_variable(shell: Shell) -> None:
 
 def test_a_missing_model_name(shell: Shell) -> None:
     workflow = shell.workflow(model__m="model: n")
-    run_refused(shell, workflow, "no model 'n'", "there are: m")
+    run_refused(shell, workflow, "w.yaml:8: nodes.search.policy.model: no model 'n'", "there are: m")
 
 
 def test_a_missing_model_file(shell: Shell) -> None:
@@ -69,7 +69,7 @@ def test_a_model_that_is_no_gguf(shell: Shell) -> None:
 def test_a_chat_with_a_model_that_has_no_chat_template(shell: Shell) -> None:
     text = shell.workflow().read_text().splitlines()
     text[2] = "  m: {kind: embedded, model: arithmetic-policy}"
-    run_refused(shell, shell.write("w.yaml", "\n".join(text)), "model 'm' (embedded) lacks 'chat'")
+    run_refused(shell, shell.write("w.yaml", "\n".join(text)), "w.yaml:8", "model 'm' (embedded) lacks 'chat'")
 
 
 def test_a_prompt_that_does_not_exist(shell: Shell) -> None:

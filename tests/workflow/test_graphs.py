@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_wrong_graph_is_refused_before_anything_is_spent(change: dict[str, Any
     for name, keys in change.items():
         workflow["nodes"][name] |= keys
     with pytest.raises(ConfigError, match=message):
-        validate(read_workflow(workflow, {}, __import__("pathlib").Path()).workflow)
+        validate(read_workflow(workflow, {}, Path()))
 
 
 class Mine(TypedDict, total=False):
