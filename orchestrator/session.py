@@ -38,6 +38,7 @@ from branchwise.orchestrator.workflow.compile import compile_workflow, import_gr
 from branchwise.orchestrator.workflow.facts import facts_of
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.secrecy import recordable
+from branchwise.orchestrator.workflow.servers import told_by_address
 from branchwise.orchestrator.workflow.validate import validate
 from branchwise.sandboxes.calculator import evaluate
 
@@ -188,7 +189,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
             replay_only=settings.replay,
         )
         try:
-            models = {name: stacked(raw[name], journal, options) for name, options in workflow.models.items()}
+            models = _stacked(raw, journal, loaded, settings)
             notes = settle_manifest(journal, _manifest(loaded, settings, models))
             run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
             with calm_collector():
@@ -202,7 +203,6 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
 
 def _raw_models(loaded: Loaded, settings: Settings, opened: AsyncExitStack) -> dict[str, Backend]:
     """The workflow's models without their wrappers; ``opened`` closes them, not those that were given."""
-    _tell_apart(loaded)
     unknown = set(settings.backends) - set(loaded.workflow.models)
     if unknown:
         raise ConfigError(f"backends are given for models that the workflow does not have: {', '.join(unknown)}")
@@ -214,19 +214,16 @@ def _raw_models(loaded: Loaded, settings: Settings, opened: AsyncExitStack) -> d
     return raw
 
 
-def _tell_apart(loaded: Loaded) -> None:
-    """Two models that would share their draws by mistake: one name on two servers. ConfigError with the remedy."""
-    seen: dict[tuple[str, object], tuple[str, object]] = {}
+def _stacked(raw: Mapping[str, Backend], journal: Journal, loaded: Loaded, settings: Settings) -> dict[str, Backend]:
+    """The models inside their wrappers, each under an identity of its own."""
+    addresses = told_by_address(loaded.workflow)
+    models = {}
     for name, options in loaded.workflow.models.items():
-        served, url = getattr(options, "model", None), getattr(options, "url", None)
-        if url is None or getattr(options, "extra", None):
-            continue
-        other, other_url = seen.setdefault((options.kind, served), (name, url))
-        if other_url != url:
-            raise ConfigError(
-                f"models '{other}' and '{name}' are both called {served!r}, on different servers: their draws "
-                "can't be told apart; serve one of them under another name"
-            )
+        identity = raw[name].identity
+        if name in addresses and name not in settings.backends:
+            identity = identity.at(addresses[name])
+        models[name] = stacked(raw[name], journal, options, identity)
+    return models
 
 
 def build_backend(options: ModelOptions, directory: Path) -> Backend:

@@ -16,19 +16,24 @@ from typing import Any
 from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.draws import DrawStore, StoredDraw, draw_key, prompt_text
 from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, JournalError
-from branchwise.orchestrator.core.request import Draw, Progress, Request
+from branchwise.orchestrator.core.request import Draw, Identity, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.scope import Scope, current_scope
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 
 class Journalled(Wrapping):
-    """A backend whose draws are recorded in ``store`` and read back from it."""
+    """A backend whose draws are recorded in ``store`` and read back from it, under ``identity`` or its own."""
 
-    def __init__(self, backend: Backend, store: DrawStore) -> None:
+    def __init__(self, backend: Backend, store: DrawStore, identity: Identity | None = None) -> None:
         super().__init__(backend)
-        self._store = store
+        self._store, self._identity = store, identity or backend.identity
         self._in_flight: dict[bytes, asyncio.Future[None]] = {}
+
+    @property
+    def identity(self) -> Identity:
+        """Who answers, as it is on record."""
+        return self._identity
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """``request.n`` draws, from the record or made now. A recorded failure is raised again."""

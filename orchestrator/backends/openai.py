@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from branchwise.orchestrator.backends.openai_answer import Answer, Events
 from branchwise.orchestrator.backends.openai_errors import excerpt, refusal
-from branchwise.orchestrator.backends.openai_options import Options, identity_of, joined, shown
+from branchwise.orchestrator.backends.openai_options import Options, joined, shown
 from branchwise.orchestrator.backends.openai_request import (
     Dialect,
     Endpoint,
@@ -69,7 +69,7 @@ class OpenAI:
     """
 
     def __init__(self, options: Options, defaults: Capabilities = CAPABILITIES) -> None:
-        self.identity = identity_of(options)
+        self.identity = options.identity
         self.capabilities = replace(defaults, **options.capabilities)
         self._options = options
         self._dialect = Dialect(

@@ -44,6 +44,21 @@ class Options(ModelOptions):
         default_factory=dict, description="Further fields of each request's body; null removes one of ours."
     )
 
+    @property
+    def identity(self) -> Identity:
+        """The model's name, and a hash of ``extra`` if there is any, since that changes the draws; never the url."""
+        if not self.extra:
+            return Identity(self.model, weights=self.model)
+        text = json.dumps(self.extra, sort_keys=True)
+        digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return Identity(self.model, weights=f"{self.model}#{digest}")
+
+    @property
+    def server(self) -> str:
+        """The base address without its query, equal for equal servers."""
+        parts = urlsplit(shown(self.url))
+        return urlunsplit(parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/")))
+
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str) -> str:
@@ -68,15 +83,6 @@ class Options(ModelOptions):
         if unknown := sorted(set(declared) - _NAMES):
             raise ValueError(f"unknown capabilities {unknown}; there are {sorted(_NAMES)}")
         return declared
-
-
-def identity_of(options: Options) -> Identity:
-    """The model's name, and a hash of ``extra`` if there is any, since that changes the draws; never the url."""
-    if not options.extra:
-        return Identity(options.model, weights=options.model)
-    text = json.dumps(options.extra, sort_keys=True)
-    digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    return Identity(options.model, weights=f"{options.model}#{digest}")
 
 
 def joined(url: str, path: str) -> str:

@@ -14,12 +14,18 @@ from branchwise.orchestrator.backends.metering import Metered
 from branchwise.orchestrator.backends.retrying import Retrying
 from branchwise.orchestrator.core.draws import DrawStore
 from branchwise.orchestrator.core.options import ModelOptions
+from branchwise.orchestrator.core.request import Identity
 from branchwise.orchestrator.core.roles import Backend
 
 DEFAULTS = ModelOptions(kind="given")
 
 
-def stacked(raw: Backend, store: DrawStore, options: ModelOptions = DEFAULTS) -> Backend:
-    """The wrappers around ``raw``, as its options say; the jitter of back-offs is not part of any result."""
+def stacked(
+    raw: Backend, store: DrawStore, options: ModelOptions = DEFAULTS, identity: Identity | None = None
+) -> Backend:
+    """The wrappers around ``raw``, as its options say, on record under ``identity`` or its own.
+
+    The jitter of back-offs is not part of any result.
+    """
     limited = Limited(Metered(raw, options.price), options.max_in_flight, options.requests_per_second)
-    return Journalled(Retrying(limited, options.retries, random.Random()), store)
+    return Journalled(Retrying(limited, options.retries, random.Random()), store, identity)

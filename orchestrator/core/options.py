@@ -29,6 +29,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from branchwise.orchestrator.core.expansion import Answer
+from branchwise.orchestrator.core.request import Identity
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
@@ -69,6 +70,16 @@ class ModelOptions(Options):
     retries: int = Field(4, ge=0, description="Further tries after a retryable failure.")
     timeout_seconds: float = Field(300.0, gt=0, description="Time for one try, first byte to last.")
     price: Price = Field(default_factory=Price, description="Cost per million tokens, for money budgets.")
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who answers, where the options alone tell; None where the model has to be loaded to know."""
+        return None
+
+    @property
+    def server(self) -> str:
+        """The address of the server that answers, without what may be secret in it; empty where there is none."""
+        return ""
 
     def located(self, directory: Path) -> ModelOptions:
         """The same options, with relative paths starting at ``directory`` where a kind has paths."""

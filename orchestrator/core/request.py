@@ -6,7 +6,7 @@ workflow that asks too much is refused before anything is spent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from branchwise.orchestrator.core.message import Message
@@ -82,6 +82,10 @@ class Identity:
     tokenizer: str = ""
     template: str = ""
     bos: bool | None = None
+
+    def at(self, address: str) -> Identity:
+        """The same on one certain server, where that tells it from another model."""
+        return replace(self, weights=f"{self.weights}@{address}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from branchwise.orchestrator.core.request import Capabilities
 from branchwise.orchestrator.plugins import find, kinds, suggestion
 from branchwise.orchestrator.workflow.facts import role_of
 from branchwise.orchestrator.workflow.load import Loaded
+from branchwise.orchestrator.workflow.policies import misnamed
+from branchwise.orchestrator.workflow.servers import confused
 from branchwise.orchestrator.workflow.spec import END, AgentNode, SearchNode, Workflow
 from branchwise.orchestrator.workflow.yaml_file import Place, written_at
 
@@ -33,7 +35,8 @@ class Wrong:
 def validate(loaded: Loaded) -> None:
     """Raise ConfigError that lists everything that is wrong, a line each, with file, line and key."""
     workflow = loaded.workflow
-    found = [*_wrong_names(workflow), *_wrong_needs(workflow), *_wrong_pairings(workflow), *_wrong_roles(workflow)]
+    rules = (_wrong_names, _wrong_needs, _wrong_pairings, _wrong_roles, _wrong_policies, _wrong_servers)
+    found = [wrong for rule in rules for wrong in rule(workflow)]
     found = found or list(_wrong_shape(workflow))
     if found:
         raise ConfigError(
@@ -63,6 +66,8 @@ def parts_of(workflow: Workflow) -> Iterator[tuple[Place, str, Options]]:
             yield ("nodes", name, "agent"), "agent", node.agent
             continue
         yield ("nodes", name, "policy"), "agent", node.policy
+        for each, policy in node.policies.items():
+            yield ("nodes", name, "policies", each), "agent", policy
         if node.reward is not None:
             yield ("nodes", name, "reward"), "reward", node.reward
 
@@ -175,6 +180,19 @@ def _wrong_roles(workflow: Workflow) -> Iterator[Wrong]:
             if role not in roles:
                 message = f"nobody has this role{suggestion(role, sorted(set(roles)))}"
                 yield Wrong(("budget", scope, "roles", role), message)
+
+
+def _wrong_policies(workflow: Workflow) -> Iterator[Wrong]:
+    return (Wrong(place, message) for place, message in misnamed(workflow))
+
+
+def _wrong_servers(workflow: Workflow) -> Iterator[Wrong]:
+    for name, other, address in confused(workflow):
+        yield Wrong(
+            ("models", name, "url"),
+            f"only the query of its url tells this model from '{other}' at {address}, and a query is kept off the "
+            "record: serve one of them under another name",
+        )
 
 
 def _wrong_shape(workflow: Workflow) -> Iterator[Wrong]:
