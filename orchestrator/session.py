@@ -176,7 +176,8 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
     workflow = loaded.workflow
     if settings.budget is not None:
         workflow = workflow.model_copy(update={"budget": settings.budget})
-        loaded = replace(loaded, workflow=workflow)
+        given = settings.budget.model_dump(mode="json", exclude_defaults=True)
+        loaded = replace(loaded, workflow=workflow, data={**loaded.data, "budget": given})
     validate(loaded)
     import_graph_library()  # before the journal's clock starts
     async with AsyncExitStack() as opened:

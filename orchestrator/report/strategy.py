@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
 from branchwise.orchestrator.core.budget import Tally
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.trajectory import StopReason
@@ -132,7 +134,16 @@ def _notes(manifest: Manifest, started: int, graded: Graded) -> list[str]:
     starved = sum(1 for result, outcome in graded if outcome is None and result.stop.is_budget)
     if starved:
         notes.append(f"for {starved} problems nothing could be drawn, the budget was used up; they are not graded")
-    limits = manifest.plan.get("budget") if isinstance(manifest.plan, dict) else None
-    if isinstance(limits, dict) and limits.get("run") and any(result.stop.is_budget for result, _ in graded):
+    if _limits(manifest, "run") and any(result.stop.is_budget for result, _ in graded):
         notes.append("a budget of the whole run came to its end: which problems it cut short depends on timing")
+    late = sum(1 for result, _ in graded if result.stop is StopReason.BUDGET_SECONDS)
+    if late and _limits(manifest, "problem").get("seconds"):
+        notes.append(f"the seconds of {late} problems ran out: how far each of them got depends on timing")
     return notes
+
+
+def _limits(manifest: Manifest, scope: str) -> dict[str, JsonValue]:
+    """The limits that the plan sets on a scope."""
+    budget = manifest.plan.get("budget") if isinstance(manifest.plan, dict) else None
+    limits = budget.get(scope) if isinstance(budget, dict) else None
+    return limits if isinstance(limits, dict) else {}

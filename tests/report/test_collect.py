@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from branchwise import ConfigError, Problem, Request, ScriptedBackend, problem, solve_batch
+from branchwise import Budget, ConfigError, Problem, Request, ScriptedBackend, problem, solve_batch
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.roles import Grade
 from branchwise.orchestrator.report.collect import collect
@@ -96,6 +96,23 @@ async def test_what_a_runs_budget_starved_is_not_graded_but_what_it_cut_short_is
     assert any("nothing could be drawn" in note for note in one.notes)
     assert any("depends on timing" in note for note in one.notes)
     assert one.tokens[0].paid.calls == 6
+
+
+@pytest.mark.parametrize("given", [True, False])
+async def test_problems_whose_seconds_ran_out_are_noted(tmp_path: Path, given: bool) -> None:
+    budget = {"problem": {"seconds": 0.05}}
+    slow = ScriptedBackend(answer, delay=lambda request, seed: 0.0 if seed % 2 else 30.0)
+    more = {"budget": Budget.model_validate(budget)} if given else {}
+    plan = workflow() if given else {**workflow(), "budget": budget}
+    await solve_batch(Keyed((problem("2 + 2"),)), plan, out=tmp_path / "r", backends={"m": slow}, **more)
+    (one,) = collect([tmp_path / "r"], created="now").strategies
+    assert [note for note in one.notes if "seconds of 1 problems ran out" in note]
+    assert not [note for note in one.notes if "whole run" in note]
+
+
+async def test_seconds_that_did_not_run_out_are_not_noted(tmp_path: Path) -> None:
+    report = await ran(tmp_path / "r", plan={**workflow(), "budget": {"problem": {"seconds": 600}}})
+    assert report.strategies[0].notes == ()
 
 
 async def test_runs_of_other_problems_under_the_same_ids_are_not_compared(tmp_path: Path) -> None:
