@@ -13,7 +13,7 @@ Building the parts also finds what else is wrong: a prompt that does not exist, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import networkx
@@ -21,7 +21,7 @@ import networkx
 from branchwise.orchestrator.backends.openai_request import prompt_bound
 from branchwise.orchestrator.core.errors import BackendError, BudgetRefused, ConfigError
 from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
-from branchwise.orchestrator.core.options import ModelOptions, Options, Parts
+from branchwise.orchestrator.core.options import Options, Parts
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
 from branchwise.orchestrator.core.roles import View
@@ -29,8 +29,10 @@ from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.engine.expand import Means, bound_of
 from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.workflow.compile import means_of
 from branchwise.orchestrator.workflow.facts import most_draws, role_of
 from branchwise.orchestrator.workflow.load import Loaded
+from branchwise.orchestrator.workflow.policies import OWN, policies_of
 from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import capabilities_of, graph_of
 
@@ -74,14 +76,14 @@ def predict(loaded: Loaded, problem: Problem, answer: Answering, evaluate: Evalu
     unbounded = []
     for name, node in workflow.nodes.items():
         if isinstance(node, SearchNode):
-            played = _played(node, parts, problem)
+            played = _played(node, means_of(workflow, node, parts, 0), problem)
             if played is None:
                 unbounded.append(name)
                 continue
             once, single = played
         else:
-            once = single = _asked(node.agent, parts, problem)
-        for role, usage in _priced(node, once, workflow).items():
+            once = single = _asked(node.agent, parts, problem, workflow)
+        for role, usage in once.items():
             per_problem[role] = per_problem.get(role, NOTHING) + _times(usage, visits(workflow, name))
         for role, usage in single.items():
             dearest[role] = _greater(dearest.get(role, NOTHING), usage)
@@ -132,19 +134,19 @@ def _counting(name: str, workflow: Workflow) -> Counting:
     return Counting(Identity(name), capabilities_of(options))
 
 
-def _asked(agent: Options, parts: Parts, problem: Problem) -> dict[str, Usage]:
+def _asked(agent: Options, parts: Parts, problem: Problem, workflow: Workflow) -> dict[str, Usage]:
     """One reply of an agent, given a draft and feedback as long as they may be."""
     longest = "x" * int(getattr(agent, "max_tokens", 0))
     view = View(Trajectory(problem), 0, draft=longest, feedback=longest)
-    return {role_of(agent): find("agent", agent.kind).module.build(agent, parts).bound(view)}
+    used = find("agent", agent.kind).module.build(agent, parts).bound(view)
+    model = workflow.models.get(getattr(agent, "model", ""))
+    return {role_of(agent): used if model is None else model.price.bound(used)}
 
 
-def _played(node: SearchNode, parts: Parts, problem: Problem) -> tuple[dict[str, Usage], dict[str, Usage]] | None:
+def _played(node: SearchNode, means: Means, problem: Problem) -> tuple[dict[str, Usage], dict[str, Usage]] | None:
     """What a search uses at most and its dearest draw, by role; None where it declares no most_draws."""
-    policy = find("agent", node.policy.kind).module.build(node.policy, parts)
-    reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
     search = find("search", node.algorithm.kind).module.build(node.algorithm, Trajectory(problem), 0)
-    means, declared = Means(policy, reward, parts.answer, 0), most_draws(node.algorithm)
+    declared = most_draws(node.algorithm)
     if declared is None:
         return None
     used, dearest, draws = dict[str, Usage](), dict[str, Usage](), 0
@@ -154,14 +156,24 @@ def _played(node: SearchNode, parts: Parts, problem: Problem) -> tuple[dict[str,
             break
         for expansion in asked:
             draws += expansion.count
-            bounds = bound_of(expansion, means)
-            for role, usage in bounds:
+            bounds = _dearest_arm(expansion, means, policies_of(node.algorithm))
+            for role, usage in bounds.items():
                 used[role] = used.get(role, NOTHING) + _times(usage, expansion.count)
                 dearest[role] = _greater(dearest.get(role, NOTHING), usage)
-            search.tell(_longest(expansion, bounds[0][1].completion_tokens))
+            search.tell(_longest(expansion, bounds[means.purpose].completion_tokens))
     if draws < declared:
         used = {role: _times(usage, declared) for role, usage in dearest.items()}
     return used, dearest
+
+
+def _dearest_arm(expansion: Expansion, means: Means, arms: tuple[str, ...]) -> dict[str, Usage]:
+    """The most that a child of this expansion uses by role, whichever of the policies proposes it."""
+    most = dict[str, Usage]()
+    for name in arms:
+        policy = None if name == OWN else name
+        for role, usage in bound_of(replace(expansion, policy=policy), means):
+            most[role] = _greater(most.get(role, NOTHING), usage)
+    return most
 
 
 def _longest(expansion: Expansion, tokens: int) -> Outcome:
@@ -171,23 +183,6 @@ def _longest(expansion: Expansion, tokens: int) -> Outcome:
     known = len(expansion.parent.steps)
     children = [expansion.parent.extend((Step("x" * tokens),), k, stop) for k in numbers]
     return Outcome(expansion.ticket, tuple(Candidate(child, parent_steps=known) for child in children))
-
-
-def _priced(node: object, used: dict[str, Usage], workflow: Workflow) -> dict[str, Usage]:
-    """The same with what it costs; a role without a model is free."""
-    priced = {}
-    for role, usage in used.items():
-        options = _model_of(node, role, workflow)
-        priced[role] = usage if options is None else options.price.bound(usage)
-    return priced
-
-
-def _model_of(node: object, role: str, workflow: Workflow) -> ModelOptions | None:
-    if isinstance(node, SearchNode):
-        part: Options | None = node.reward if role == "verifier" else node.policy
-    else:
-        part = getattr(node, "agent", None)
-    return workflow.models.get(getattr(part, "model", ""))
 
 
 def _times(usage: Usage, count: int) -> Usage:
@@ -205,5 +200,6 @@ def _greater(one: Usage, other: Usage) -> Usage:
         max(one.prompt_tokens, other.prompt_tokens),
         max(one.completion_tokens, other.completion_tokens),
         calls=max(one.calls, other.calls),
+        money=max(one.money, other.money),
         exact=False,
     )

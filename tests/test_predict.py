@@ -31,7 +31,7 @@ def test_best_of_n_is_n_whole_answers() -> None:
     bound = predicted(loaded({"kind": "best_of_n", "n": 8})).per_problem["policy"]
     assert (bound.calls, bound.completion_tokens) == (8, 8 * 20)
     assert bound.prompt_tokens >= 8 * len("1+1\n")
-    assert bound.money == (bound.prompt_tokens + 10 * bound.completion_tokens) / 1e6
+    assert bound.money == pytest.approx((bound.prompt_tokens + 10 * bound.completion_tokens) / 1e6)
 
 
 def test_beam_draws_steps_and_ends_with_whole_answers() -> None:

@@ -34,9 +34,10 @@ from branchwise.orchestrator.core.usage import Usage
 class Means:
     """What an expansion is made with: who proposes, who judges, how answers are read, and the user's seed.
 
-    ``purpose`` is the role that the policy's draws are charged to, and part of their seeds. ``together`` draws an
+    ``purpose`` is the role that the policies' draws are charged to, and part of their seeds. ``together`` draws an
     expansion's children in one request; else, with a reward, each has its own and is scored when it arrives.
-    ``prices`` are those of the models by role; ``attempt`` counts earlier searches of the same node.
+    ``prices`` are those of the models by purpose; ``attempt`` counts earlier searches of the same node.
+    ``policies`` are further ones by name: all are charged to one role, each has a purpose of its own.
     """
 
     policy: Agent
@@ -47,6 +48,20 @@ class Means:
     together: bool = False
     prices: Mapping[str, Price] = field(default_factory=dict)
     attempt: int = 0
+    policies: Mapping[str, Agent] = field(default_factory=dict)
+
+    def proposer(self, name: str | None) -> Agent:
+        """The policy of this name; None is the node's own."""
+        return self.policy if name is None else self.policies[name]
+
+    def purpose_of(self, name: str | None) -> str:
+        """What tells one policy's draws from another's: part of their seeds."""
+        return self.purpose if name is None else arm(self.purpose, name)
+
+
+def arm(purpose: str, name: str) -> str:
+    """The purpose of a node's further policy."""
+    return f"{purpose}:{name}"
 
 
 async def expand(expansion: Expansion, means: Means) -> Outcome:
@@ -91,7 +106,7 @@ async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) 
     siblings = range(expansion.first, expansion.first + expansion.count)
     try:
         with scope(role=means.purpose):
-            replies = await means.policy.reply(view_of(expansion, means))
+            replies = await means.proposer(expansion.policy).reply(view_of(expansion, means))
     except ContextOverflow:
         return [_stopped(parent, k, StopReason.CONTEXT_OVERFLOW) for k in siblings]
     except BudgetRefused as refused:
@@ -104,7 +119,7 @@ async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) 
         failure = AgentFormatError(f"{len(replies)} replies to {expansion.count} draws").failure()
         return [_lost(parent, k, failure) for k in siblings]
     grown = [_child(parent, reply, k, means) for k, reply in zip(siblings, replies, strict=True)]
-    return await _judge(grown, means, refusals)
+    return await _judge(grown, means, refusals) if expansion.judge else grown
 
 
 async def _judge(grown: list[Candidate], means: Means, refusals: list[StopReason]) -> list[Candidate]:
@@ -126,7 +141,8 @@ async def _judge(grown: list[Candidate], means: Means, refusals: list[StopReason
 def view_of(expansion: Expansion, means: Means) -> View:
     """What the policy sees of an expansion; its seed comes from the parent's lineage."""
     parent = expansion.parent
-    seed = seed_for(means.seed, parent.problem.id, parent.lineage, means.purpose, expansion.first, means.attempt)
+    purpose = means.purpose_of(expansion.policy)
+    seed = seed_for(means.seed, parent.problem.id, parent.lineage, purpose, expansion.first, means.attempt)
     return View(parent, seed, expansion.count, expansion.to_end, expansion.temperature)
 
 
@@ -163,9 +179,14 @@ def _lost(parent: Trajectory, sibling: int, failure: Failure) -> Candidate:
 
 def bound_of(expansion: Expansion, means: Means) -> list[tuple[str, Usage]]:
     """The most that one child of this expansion can use and cost, by role."""
-    proposing = means.policy.bound(view_of(replace(expansion, count=1), means))
-    bounds = [(means.purpose, proposing)]
-    if means.reward is not None:
+    proposing = means.proposer(expansion.policy).bound(view_of(replace(expansion, count=1), means))
+    bounds = [(means.purpose, _priced(proposing, means.purpose_of(expansion.policy), means))]
+    if means.reward is not None and expansion.judge:
         steps = None if expansion.to_end else 1
-        bounds.append(("verifier", means.reward.bound(expansion.parent, proposing.completion_tokens, steps)))
-    return [(role, means.prices[role].bound(used) if role in means.prices else used) for role, used in bounds]
+        judging = means.reward.bound(expansion.parent, proposing.completion_tokens, steps)
+        bounds.append(("verifier", _priced(judging, "verifier", means)))
+    return bounds
+
+
+def _priced(usage: Usage, purpose: str, means: Means) -> Usage:
+    return means.prices[purpose].bound(usage) if purpose in means.prices else usage

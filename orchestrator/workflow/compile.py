@@ -17,7 +17,7 @@ from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.batch import Solve
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
-from branchwise.orchestrator.engine.expand import Means
+from branchwise.orchestrator.engine.expand import Means, arm
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.facts import role_of
 from branchwise.orchestrator.workflow.nodes import State, Step, agent_step, search_step
@@ -87,16 +87,23 @@ def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
         price = workflow.models[node.agent.model].price  # type: ignore[attr-defined]
         return agent_step(name, agent, role_of(node.agent), price)
     build, algorithm = find("search", node.algorithm.kind).module.build, node.algorithm
-    policy = find("agent", node.policy.kind).module.build(node.policy, parts)
-    reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
-    models = {"policy": getattr(node.policy, "model", None), "verifier": getattr(node.reward, "model", None)}
-    prices = {role: workflow.models[model].price for role, model in models.items() if model is not None}
-    means = Means(policy, reward, parts.answer, seed, together=node.together, prices=prices)
+    means = means_of(workflow, node, parts, seed)
 
     def start(root: Trajectory) -> Any:
         return build(algorithm, root, seed_for(seed, root.problem.id, root.lineage, "search"))
 
     return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit))
+
+
+def means_of(workflow: Workflow, node: SearchNode, parts: Parts, seed: int) -> Means:
+    """What a search node's expansions are made with. ConfigError where a part can't be built."""
+    policy = find("agent", node.policy.kind).module.build(node.policy, parts)
+    policies = {name: find("agent", each.kind).module.build(each, parts) for name, each in node.policies.items()}
+    reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
+    models = {"policy": getattr(node.policy, "model", None), "verifier": getattr(node.reward, "model", None)}
+    models |= {arm("policy", name): getattr(each, "model", None) for name, each in node.policies.items()}
+    prices = {purpose: workflow.models[model].price for purpose, model in models.items() if model is not None}
+    return Means(policy, reward, parts.answer, seed, together=node.together, prices=prices, policies=policies)
 
 
 def _most_supersteps(workflow: Workflow) -> int:

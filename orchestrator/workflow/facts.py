@@ -7,6 +7,7 @@ from typing import Any
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Source
 from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.engine.expand import arm
 from branchwise.orchestrator.journal.manifest import NodeFacts
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.spec import AgentNode, SearchNode, Workflow
@@ -40,7 +41,8 @@ def _facts(node: SearchNode | AgentNode) -> NodeFacts:
     if isinstance(node, AgentNode):
         return NodeFacts(kind=node.agent.kind, models=_models({role_of(node.agent): node.agent}))
     algorithm, reward = node.algorithm, node.reward
-    parts = {"policy": node.policy} | ({"verifier": reward} if reward is not None else {})
+    parts = {"policy": node.policy} | {arm("policy", name): policy for name, policy in node.policies.items()}
+    parts |= {"verifier": reward} if reward is not None else {}
     return NodeFacts(
         kind="search",
         models=_models(parts),

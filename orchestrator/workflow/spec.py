@@ -47,6 +47,10 @@ class SearchNode(_Node):
     kind: Literal["search"] = "search"
     algorithm: Algorithm = Field(description="Where to look next.")
     policy: Agent = Field(description="Who proposes.")
+    policies: dict[str, Agent] = Field(
+        default_factory=dict,
+        description="Further policies by name for algorithms that choose; the one above is 'policy'.",
+    )
     reward: Reward | None = Field(None, description="Who judges.")
     select: Rule | None = Field(
         None, description="Which finished answer wins; default: weighted with a reward, majority without."
