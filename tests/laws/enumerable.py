@@ -106,7 +106,7 @@ class World:
         return Candidate(
             child,
             Answer(name, name) if leaf else None,
-            _judgement(judge(actions)) if expansion.judge or leaf else None,
+            _judgement(judge(actions)) if expansion.judge else None,
             parent_steps=len(before),
             key=self.key(actions) if self.key is not None else None,
             reward=self.leaf(actions) if leaf else 0.0,

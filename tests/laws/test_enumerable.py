@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from branchwise.orchestrator.core.expansion import Expansion
-from tests.laws.enumerable import ROOT, World, deceptive, scattered, transposing, uniform
+from tests.laws.enumerable import ROOT, deceptive, scattered, transposing, uniform
 
 
 def test_values_follow_from_the_leaves() -> None:
@@ -47,12 +47,13 @@ def test_temperature_0_takes_the_favourite() -> None:
     assert world.probability((1, 1, 1)) == pytest.approx(0.125)
 
 
-def test_who_does_not_want_a_judgement_gets_one_of_leaves_only() -> None:
-    world: World = scattered(1, depth=2)
-    inner = world.grow(Expansion(0, ROOT, judge=False), world.mean).candidates[0]
-    assert inner.judgement is None
-    leaf = world.grow(Expansion(1, inner.trajectory, judge=False), world.mean).candidates[0]
-    assert leaf.value == leaf.reward == world.leaf((0, 0))
+def test_who_does_not_want_a_judgement_gets_none() -> None:
+    world = scattered(1)
+    spared, judged = (
+        world.grow(Expansion(0, ROOT, judge=wanted), world.mean).candidates[0] for wanted in (False, True)
+    )
+    assert spared.judgement is None
+    assert judged.value == world.mean((0,))
 
 
 def test_equal_states_share_their_key() -> None:
