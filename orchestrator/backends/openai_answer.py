@@ -169,6 +169,9 @@ class Answer:
             sizes = [sum(len(t.encode("utf-8", "replace")) for t in c.text) for c in self._choices]
             counts = [min(limit, max(c, -(-s // BYTES_PER_TOKEN))) for c, s in zip(counts, sizes, strict=True)]
             total = Usage(prompt_bound(self._request)[0], sum(counts), calls=1, exact=False)
+        if len(counts) == 1 and self.usage is not None:
+            yield total
+            return
         exact = total.exact and (len(counts) == 1 or sum(counts) == total.completion_tokens)
         tokens = _divide(total.completion_tokens, counts)
         reasoning = _divide(total.reasoning_tokens, counts)

@@ -57,6 +57,7 @@ _POWER: Final = re.compile(
     rf"{_SIGNED}(?P<over>{_DECIMAL})(?:[eE](?P<e>[-+]?[0-9]{{1,2}})"
     rf"| ?(?:\\times|\\cdot|×|\*|x) ?10 ?\^ ?\{{?(?P<ten>-?[0-9]{{1,2}})\}}?){_UNIT}"
 )
+_INTEGER: Final = re.compile(r"-?[0-9]{1,100}", re.ASCII)
 _EXACT: Final = re.compile(r"-?[0-9]{1,200}(?:/[0-9]{1,200})?")
 
 _BOX_OR_BRACE: Final = re.compile(r"\\(?:boxed|fbox)\s{0,8}\{|\\.|[{}]")
@@ -74,6 +75,8 @@ _NUMBER: Final = re.compile(
 def canonical(text: str | None) -> str | None:
     """The form under which an answer is counted and compared; None where there is no answer. Never raises."""
     current = (text or "").strip()
+    if _INTEGER.fullmatch(current):  # what most answers are, at a tenth of the time
+        return str(int(current))
     for _ in range(_MAX_PASSES):
         if not current or len(current) > MAX_CHARACTERS:
             return None
