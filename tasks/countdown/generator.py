@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from branchwise.tasks.countdown.reaching import reachable, steps_needed
+from branchwise.tasks.countdown.reaching import reachable, reachable_with, steps_needed
 from branchwise.tasks.countdown.rules import Numbers, apply, legal_moves, shown, written
 
 MIN_NUMBERS: Final = 3
@@ -100,8 +100,8 @@ def shortest_solution(rng: random.Random, puzzle: Puzzle) -> tuple[str, ...]:
     if needed is None:
         raise ValueError("this puzzle has no solution")
     numbers, lines = puzzle.numbers, []
-    for still in reversed(range(needed)):
-        moves = [move for move in legal_moves(numbers) if steps_needed(apply(numbers, move), puzzle.target) == still]
+    for size in range(needed, 0, -1):
+        moves = [move for move in legal_moves(numbers) if reachable_with(apply(numbers, move), size, puzzle.target)]
         move = rng.choice(moves)
         lines.append(written(numbers, move))
         numbers = apply(numbers, move)

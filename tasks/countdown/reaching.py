@@ -26,15 +26,17 @@ def reachable(numbers: Sequence[int], target: int) -> bool:
 
 def steps_needed(numbers: Sequence[int], target: int) -> int | None:
     """The fewest moves from these numbers to the target; None if it can't be reached."""
-    return _steps_needed(tuple(sorted(numbers)), target)
+    return next((steps for steps in range(len(numbers)) if reachable_with(numbers, steps + 1, target)), None)
+
+
+def reachable_with(numbers: Sequence[int], size: int, target: int) -> bool:
+    """Whether the target is a value of exactly `size` of these numbers."""
+    return _reachable_with(tuple(sorted(numbers)), size, target)
 
 
 @lru_cache(_MAX_STATES)
-def _steps_needed(numbers: Numbers, target: int) -> int | None:
-    for size in range(1, len(numbers) + 1):
-        if any(_makes(subset, target) for subset in sorted(set(combinations(numbers, size)))):
-            return size - 1
-    return None
+def _reachable_with(numbers: Numbers, size: int, target: int) -> bool:
+    return any(_makes(subset, target) for subset in sorted(set(combinations(numbers, size))))
 
 
 def _makes(numbers: Numbers, target: int) -> bool:
