@@ -191,7 +191,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         )
         try:
             models = _stacked(raw, journal, loaded, settings)
-            notes = settle_manifest(journal, _manifest(loaded, settings, models))
+            notes = settle_manifest(journal, _manifest(loaded, task, settings, models))
             run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
             with calm_collector():
                 yield Session(run, task, loaded, settings, notes)
@@ -233,7 +233,7 @@ def build_backend(options: ModelOptions, directory: Path) -> Backend:
     return backend
 
 
-def _manifest(loaded: Loaded, settings: Settings, models: Mapping[str, Backend]) -> Manifest:
+def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[str, Backend]) -> Manifest:
     resolved = loaded.workflow.model_dump(mode="json", exclude={"models": {"__all__": TRANSPORT}})
     return Manifest(
         plan=json.loads(json.dumps(recordable(loaded), default=str)),
@@ -247,6 +247,7 @@ def _manifest(loaded: Loaded, settings: Settings, models: Mapping[str, Backend])
         directory=str(loaded.directory.resolve()),
         working_directory=str(Path.cwd()),
         task=settings.task_name,
+        task_sha256=getattr(task, "content_sha256", None),
         limit=settings.limit,
         problem_count=settings.problem_count,
         concurrency=settings.concurrency,

@@ -40,7 +40,8 @@ class Manifest(BaseModel):
     """Facts about a run, as JSON. ``plan`` is the workflow as written, before ``${NAME}`` was filled in.
 
     ``models`` are the identities of the models; relative paths in the plan start at ``directory``. The run was
-    started in ``working_directory``; the paths in ``task`` do not depend on it.
+    started in ``working_directory``; the paths in ``task`` do not depend on it. ``task_sha256`` is the hash of the
+    file that a task was read from.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +57,7 @@ class Manifest(BaseModel):
     directory: str = ""
     working_directory: str = ""
     task: str | None = None
+    task_sha256: str | None = None
     limit: int | None = None
     problem_count: int | None = None
     concurrency: int = 8
@@ -76,20 +78,36 @@ def settle_manifest(journal: Journal, wanted: Manifest) -> list[str]:
         if journal.directory is not None:
             _write_plan(journal.directory / PLAN_FILE, text)
         return []
-    changed = [
-        name for name in ("plan_hash", "seed", "task", "models") if getattr(recorded, name) != getattr(wanted, name)
-    ]
-    if changed:
-        what = ", ".join({"plan_hash": "the plan"}.get(name, f"the {name}") for name in changed)
+    if changed := _changed(recorded, wanted):
         raise ConfigError(
-            f"{journal.directory} was started with something else: {what} changed. Its decisions can't be replayed; "
-            f"its draws are still valid: start a new run with --reuse {journal.directory}"
+            f"{journal.directory} was started with something else: {', '.join(changed)}. Go on with what it was "
+            f"started with, or take its draws over into a new run by --reuse {journal.directory}"
         )
     if recorded.version != wanted.version:
         return [
             f"started by Branchwise {recorded.version}, resumed by {wanted.version}; every ask is checked on replay"
         ]
     return []
+
+
+def _changed(recorded: Manifest, wanted: Manifest) -> list[str]:
+    """What keeps the recorded decisions from being replayed. A hash that was not recorded holds nothing up."""
+    changed = []
+    if recorded.plan_hash != wanted.plan_hash:
+        changed.append("the plan changed")
+    for name in ("seed", "task", "limit"):
+        was, now = getattr(recorded, name), getattr(wanted, name)
+        if was != now:
+            changed.append(f"the {name} changed from {_shown(was)} to {_shown(now)}")
+    if recorded.task_sha256 not in (None, wanted.task_sha256):
+        changed.append(f"the content of {wanted.task or 'the file of the task'} changed")
+    if recorded.models != wanted.models:
+        changed.append("the models changed")
+    return changed
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)
 
 
 def _write_plan(path: Path, text: str) -> None:

@@ -7,6 +7,8 @@ Keys that are not named here are ignored, since public files have many.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,10 +28,19 @@ class Row:
     answer: str | None
 
 
-def read_rows(path: Path) -> list[Row]:
-    """All rows in file order; ConfigError names file and line of the first thing that is wrong."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The rows of a file in their order, and the SHA-256 of the file that they were read from."""
+
+    rows: list[Row]
+    sha256: str
+
+
+def read_rows(path: Path) -> Content:
+    """All of a file; ConfigError names file and line of the first thing that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: can't be read: {error}") from error
     lines: dict[str, int] = {}
@@ -41,7 +52,7 @@ def read_rows(path: Path) -> list[Row]:
         rows.append(row)
     if not rows:
         raise ConfigError(f"{path}: the file has no rows")
-    return rows
+    return Content(rows, hashlib.sha256(data).hexdigest())
 
 
 def _parsed(path: Path, text: str) -> Iterator[tuple[int, Row]]:

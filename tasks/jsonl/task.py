@@ -23,7 +23,7 @@ from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Grade
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
-from branchwise.tasks.jsonl.rows import Row, read_rows
+from branchwise.tasks.jsonl.rows import Content, Row, read_rows
 
 Answers = Literal["number", "stated", "text"]
 
@@ -47,12 +47,13 @@ class Options(_Options):
 
 
 class JsonlTask:
-    """Rows and their keys."""
+    """Rows and their keys. A run is not resumed with another ``content_sha256``."""
 
-    def __init__(self, name: str, rows: list[Row], prompt: str = QUESTION, answers: Answers = "stated") -> None:
+    def __init__(self, name: str, content: Content, prompt: str = QUESTION, answers: Answers = "stated") -> None:
         self.name = name
+        self.content_sha256 = content.sha256
         self._prompt, self._answers = prompt, answers
-        self._rows = {row.id: row for row in rows}
+        self._rows = {row.id: row for row in content.rows}
 
     def problems(self) -> Iterator[Problem]:
         """The rows in file order, without their keys."""
@@ -80,8 +81,8 @@ class JsonlTask:
 
 def build(options: Options, *, seed: int = 0) -> JsonlTask:
     """The task; the file decides everything, so ``seed`` has no meaning. ConfigError names file and line."""
-    rows = read_rows(options.path)
-    return JsonlTask(options.path.stem, rows, options.prompt, options.answers or _answers_of(rows))
+    content = read_rows(options.path)
+    return JsonlTask(options.path.stem, content, options.prompt, options.answers or _answers_of(content.rows))
 
 
 def _answers_of(rows: list[Row]) -> Answers:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -139,6 +140,26 @@ def test_killed_it_is_resumed_from_another_folder(shell: Shell, tmp_path: Path) 
     result = elsewhere("resume", shell.folder / "r", "--json").json()
     assert result["n"] == 4
     assert 16 <= result["calls"] <= 18
+
+
+def test_a_task_file_that_changed_since_is_refused(shell: Shell) -> None:
+    assert shell("run", shell.workflow(), "--tasks", shell.questions(3), "--out", "r").code == 0
+    tasks = shell.questions(4)
+    shell("resume", "r").refused(f"something else: the content of {tasks} changed. Go on", "--reuse r")
+    shell.questions(3)
+    assert shell("resume", "r", "--json").json()["n"] == 3
+
+
+def test_a_run_on_record_without_a_hash_of_its_task_file_is_gone_on_with(shell: Shell) -> None:
+    assert shell("run", shell.workflow(), "--tasks", shell.questions(3), "--out", "r").code == 0
+    with sqlite3.connect(shell.folder / "r" / "journal.sqlite") as journal:
+        (text,) = journal.execute("SELECT value FROM meta WHERE key = 'manifest'").fetchone()
+        manifest = json.loads(text)
+        assert len(manifest.pop("task_sha256")) == 64
+        journal.execute("UPDATE meta SET value = ? WHERE key = 'manifest'", (json.dumps(manifest),))
+    journal.close()
+    shell.questions(4)
+    assert shell("resume", "r", "--json").json()["n"] == 4
 
 
 def test_a_finished_run_is_only_shown(shell: Shell) -> None:

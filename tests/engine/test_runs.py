@@ -21,7 +21,7 @@ from branchwise.orchestrator.workflow.load import read_workflow
 from tests.engine.flows import flow, script
 
 BEAM = {"kind": "beam", "width": 2, "expansions": 3, "depth": 4}
-VOTE = {"kind": "best_of_n", "n": 9, "until_decided": True}
+VOTE = {"kind": "best_of_n", "n": 9, "stop": "decided"}
 EIGHT = {"kind": "best_of_n", "n": 8}
 PROBLEMS = [f"problem {number}" for number in range(6)]
 
@@ -186,8 +186,10 @@ async def test_another_plan_in_the_same_directory_is_refused_with_the_reason(tmp
     await solve_batch(PROBLEMS, flow(BEAM), out=tmp_path, backends={"m": noisy()})
     with pytest.raises(ConfigError, match="the plan changed"):
         await solve_batch(PROBLEMS, flow(EIGHT), out=tmp_path, backends={"m": noisy()})
-    with pytest.raises(ConfigError, match="the seed changed"):
+    with pytest.raises(ConfigError, match="the seed changed from 0 to 9"):
         await solve_batch(PROBLEMS, flow(BEAM), seed=9, out=tmp_path, backends={"m": noisy()})
+    with pytest.raises(ConfigError, match="the limit changed from none to 2"):
+        await solve_batch(PROBLEMS, flow(BEAM), limit=2, out=tmp_path, backends={"m": noisy()})
 
 
 async def test_arrival_order_resumes_from_the_recorded_log(tmp_path: Path) -> None:
@@ -277,7 +279,10 @@ async def test_a_backend_that_was_given_stays_open() -> None:
 
 async def test_without_content_no_text_is_kept_and_the_run_can_still_be_resumed(tmp_path: Path) -> None:
     workflow = flow(BEAM) | {"journal": {"content": False}}
-    await solve_batch(["hush", "hush again"], workflow, out=tmp_path, limit=1, backends={"m": noisy()})
+    given = ["hush", "hush again"]
+    early = solve_iter(given, workflow, out=tmp_path, concurrency=1, backends={"m": noisy()})
+    await early.__anext__()
+    await early.aclose()
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("journal.sqlite*"))
     assert b"hush" not in kept
     assert b"done" not in kept
