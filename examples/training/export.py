@@ -1,7 +1,7 @@
 """Write a trained model in two forms: a GGUF file (llama.cpp) and a Hugging Face folder (vLLM, transformers).
 
 1. The tokenizer is a byte-level BPE whose vocabulary holds single characters and which merges nothing, so
-   every engine splits a text into its characters. Byte-level BPE writes the newline as the letter U+010A.
+   every engine splits a text into its characters. Byte-level BPE writes newline and space as letters of their own.
 2. llama.cpp refuses an empty list of merges: the file carries one merge of letters outside the vocabulary.
 3. llama.cpp rotates neighbouring pairs where Hugging Face rotates halves, so the rows of the query and key
    projections are reordered for GGUF.
@@ -19,10 +19,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from examples.training.model import BOS, EOS, PAD, SPECIALS, VOCABULARY, Decoder, Shape
+from examples.training.model import Decoder, Shape
+from examples.training.vocabulary import BOS, EOS, PAD, SPECIALS, Vocabulary
 
 _Q8 = gguf.GGMLQuantizationType.Q8_0
-_NEWLINE_LETTER = "\u010a"
+_LETTERS = {"\n": "\u010a", " ": "\u0120"}
 _UNUSED_MERGE = "\u00ff \u00fe"
 _GGUF_LAYER_NAMES = {
     "input_layernorm": "attn_norm",
@@ -37,18 +38,19 @@ _GGUF_LAYER_NAMES = {
 }
 
 
-def export(model: Decoder, folder: Path, name: str) -> None:
+def export(model: Decoder, folder: Path, name: str, task: str = "arithmetic") -> None:
     """Write `folder/name.gguf` and the Hugging Face folder `folder/name/` (half precision)."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {key: value.detach().contiguous() for key, value in model.state_dict().items()}
-    write_gguf(weights, model.shape, folder / f"{name}.gguf", name)
-    write_hugging_face(weights, model.shape, folder / name)
+    title = f"branchwise {task} {name}"
+    write_gguf(weights, model.shape, model.vocabulary, folder / f"{name}.gguf", title)
+    write_hugging_face(weights, model.shape, model.vocabulary, folder / name)
 
 
-def write_gguf(weights: dict[str, Tensor], shape: Shape, path: Path, name: str) -> None:
+def write_gguf(weights: dict[str, Tensor], shape: Shape, vocabulary: Vocabulary, path: Path, title: str) -> None:
     """Write the file llama.cpp loads."""
     writer = gguf.GGUFWriter(path, "llama")
-    writer.add_name(f"branchwise arithmetic {name}")
+    writer.add_name(title)
     writer.add_license("Apache-2.0")
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
@@ -59,9 +61,9 @@ def write_gguf(weights: dict[str, Tensor], shape: Shape, path: Path, name: str) 
     writer.add_rope_dimension_count(shape.head_width)
     writer.add_rope_freq_base(shape.rope_theta)
     writer.add_layer_norm_rms_eps(shape.epsilon)
-    writer.add_vocab_size(len(VOCABULARY))
+    writer.add_vocab_size(len(vocabulary))
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
-    _add_tokenizer(writer)
+    _add_tokenizer(writer, vocabulary)
     for key, value in weights.items():
         array = _gguf_array(key, value, shape)
         if array.ndim > 1:
@@ -89,16 +91,16 @@ def paired(weight: Tensor, heads: int) -> Tensor:
     return weight.view(heads, 2, rows // heads // 2, columns).transpose(1, 2).reshape(rows, columns)
 
 
-def write_hugging_face(weights: dict[str, Tensor], shape: Shape, folder: Path) -> None:
+def write_hugging_face(weights: dict[str, Tensor], shape: Shape, vocabulary: Vocabulary, folder: Path) -> None:
     """Write the weights, the configuration and the tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     named = {key if key.startswith("lm_head") else f"model.{key}": _rounded(value) for key, value in weights.items()}
     save_file(named, folder / "model.safetensors", metadata={"format": "pt"})
     specials = {"pad_token": SPECIALS[PAD], "bos_token": SPECIALS[BOS], "eos_token": SPECIALS[EOS]}
     contents: dict[str, object] = {
-        "config.json": _config(shape),
+        "config.json": _config(shape, len(vocabulary)),
         "generation_config.json": {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD},
-        "tokenizer.json": _tokenizer(),
+        "tokenizer.json": _tokenizer(vocabulary),
         "tokenizer_config.json": {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": False,
@@ -121,16 +123,16 @@ def _gguf_array(key: str, value: Tensor, shape: Shape) -> np.ndarray[tuple[int, 
     return _rounded(value).float().numpy()
 
 
-def _letters() -> list[str]:
-    return [_NEWLINE_LETTER if token == "\n" else token for token in VOCABULARY]
+def _letters(vocabulary: Vocabulary) -> list[str]:
+    return [_LETTERS.get(token, token) for token in vocabulary.tokens]
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
     control, normal = int(gguf.TokenType.CONTROL), int(gguf.TokenType.NORMAL)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("default")
-    writer.add_token_list(_letters())
-    writer.add_token_types([control if token in SPECIALS else normal for token in VOCABULARY])
+    writer.add_token_list(_letters(vocabulary))
+    writer.add_token_types([control if token in SPECIALS else normal for token in vocabulary.tokens])
     writer.add_token_merges([_UNUSED_MERGE])
     writer.add_bos_token_id(BOS)
     writer.add_eos_token_id(EOS)
@@ -139,11 +141,11 @@ def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_add_eos_token(False)
 
 
-def _config(shape: Shape) -> dict[str, object]:
+def _config(shape: Shape, vocabulary_size: int) -> dict[str, object]:
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "vocab_size": len(VOCABULARY),
+        "vocab_size": vocabulary_size,
         "hidden_size": shape.width,
         "intermediate_size": shape.hidden,
         "num_hidden_layers": shape.layers,
@@ -165,7 +167,7 @@ def _config(shape: Shape) -> dict[str, object]:
     }
 
 
-def _tokenizer() -> dict[str, object]:
+def _tokenizer(vocabulary: Vocabulary) -> dict[str, object]:
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {
         "version": "1.0",
@@ -195,7 +197,7 @@ def _tokenizer() -> dict[str, object]:
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": False,
-            "vocab": {token: index for index, token in enumerate(_letters())},
+            "vocab": {token: index for index, token in enumerate(_letters(vocabulary))},
             "merges": [],
         },
     }

@@ -1,4 +1,4 @@
-"""A small decoder of the Llama architecture in plain torch, and the character vocabulary that goes with it.
+"""A small decoder of the Llama architecture in plain torch.
 
 Shipped search examples need a language model that is a few megabytes, runs on one processor core and makes
 mistakes that sampling can mend. This is that model: RMSNorm before each half of a layer, rotary positions,
@@ -7,28 +7,19 @@ SwiGLU, no biases, heads as wide as the common inference engines accept. About 0
 Reference: Touvron et al., "LLaMA: Open and Efficient Foundation Language Models", 2023, section 2.2.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-PAD, BOS, EOS = 0, 1, 2
-SPECIALS = ("<pad>", "<bos>", "<eos>")
-CHARACTERS = "\n0123456789+-*="
-TOKEN_OF = {character: len(SPECIALS) + index for index, character in enumerate(CHARACTERS)}
-VOCABULARY = (*SPECIALS, *CHARACTERS)
+from examples.training.vocabulary import ARITHMETIC, Vocabulary
+from examples.training.vocabulary import EOS as EOS
+from examples.training.vocabulary import PAD as PAD
 
-
-def encode(text: str) -> list[int]:
-    """Token ids, one for each character and none at the start; KeyError for an unknown character."""
-    return [TOKEN_OF[character] for character in text]
-
-
-def decode(tokens: Sequence[int]) -> str:
-    """The text of the ordinary tokens; special tokens are left out."""
-    return "".join(VOCABULARY[token] for token in tokens if token >= len(SPECIALS))
+TOKEN_OF = ARITHMETIC.token_of
+VOCABULARY = ARITHMETIC.tokens
+encode, decode = ARITHMETIC.encode, ARITHMETIC.decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +96,13 @@ class Layer(nn.Module):
 class Decoder(nn.Module):
     """The whole model; parameter names are those of Hugging Face's Llama less the leading `model.`."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, vocabulary: Vocabulary = ARITHMETIC) -> None:
         super().__init__()
-        self.shape = shape
-        self.embed_tokens = nn.Embedding(len(VOCABULARY), shape.width)
+        self.shape, self.vocabulary = shape, vocabulary
+        self.embed_tokens = nn.Embedding(len(vocabulary), shape.width)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width, eps=shape.epsilon)
-        self.lm_head = nn.Linear(shape.width, len(VOCABULARY), bias=False)
+        self.lm_head = nn.Linear(shape.width, len(vocabulary), bias=False)
         cosine, sine = rotations(shape)
         self.register_buffer("cosine", cosine, persistent=False)
         self.register_buffer("sine", sine, persistent=False)
@@ -134,7 +125,7 @@ class Decoder(nn.Module):
 
 def deepened(model: Decoder, extra_layers: int) -> Decoder:
     """The same function with more layers on top, which at first add next to nothing to the stream."""
-    deeper = Decoder(replace(model.shape, layers=model.shape.layers + extra_layers))
+    deeper = Decoder(replace(model.shape, layers=model.shape.layers + extra_layers), model.vocabulary)
     deeper.load_state_dict(model.state_dict(), strict=False)
     for layer in deeper.layers[model.shape.layers :]:
         nn.init.normal_(layer.get_parameter("self_attn.o_proj.weight"), std=0.02)
@@ -156,14 +147,15 @@ def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 
 
 def save(model: Decoder, path: str) -> None:
-    """Write shape and weights to one file."""
-    torch.save({"shape": asdict(model.shape), "weights": model.state_dict()}, path)
+    """Write shape, vocabulary and weights to one file."""
+    characters = model.vocabulary.characters
+    torch.save({"shape": asdict(model.shape), "characters": characters, "weights": model.state_dict()}, path)
 
 
 def load(path: str) -> Decoder:
     """The model that `save` wrote."""
     stored = torch.load(path, weights_only=True)
-    model = Decoder(Shape(**stored["shape"]))
+    model = Decoder(Shape(**stored["shape"]), Vocabulary(stored.get("characters", ARITHMETIC.characters)))
     model.load_state_dict(stored["weights"])
     return model
 
