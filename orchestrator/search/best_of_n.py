@@ -1,15 +1,15 @@
 """Best-of-N: draw N whole answers, keep them all; which one wins is the node's `select` rule.
 
 1. Ask for N whole answers from the root, numbered 0 to N - 1 (so best-of-16 finds best-of-8's draws).
-2. Finish when all have been told; with ``until_decided`` as soon as no other answer can overtake the one in
-   front any more, which gives the same majority for fewer draws. What is still out is then cancelled.
+2. Finish when all have been told, or as soon as the ``stop`` rule has seen enough; what is still out is then
+   cancelled. ``esc`` and ``doubling`` ask for no more than their present window before they look.
 
-Without a reward and with ``select: majority`` this is self-consistency (Wang et al., arXiv 2203.11171).
+Without a reward and with ``select: majority`` this is self-consistency (Wang et al., arXiv 2203.11171). The stop
+rules, which look at votes alone, stand in stopping.py.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -18,6 +18,7 @@ from pydantic import Field
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.search.stopping import Rule, Stopping
 
 
 class Options(_Options):
@@ -30,44 +31,48 @@ class Options(_Options):
         gt=0,
         description="Draws a ticket; without a reward they share one request where the model allows it.",
     )
-    until_decided: bool = Field(
-        False, description="Stop when the majority can't change any more; for select: majority."
+    stop: Rule = Field(
+        "none", description="When fewer answers are enough; the rules look at votes, so for select: majority."
     )
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="For beta and dirichlet: how sure of the leader.")
+    agreement: float = Field(0.75, gt=0, le=1, description="For doubling: the leader's share of the votes.")
+    esc_window: int = Field(5, gt=1, description="For esc: the draws of a window.")
     wants_reward: ClassVar[bool] = False
 
 
 @dataclass(slots=True)
 class State:
-    """Everything that changes: draws asked for, tickets given out and still out, what was told."""
+    """Everything that changes: draws asked for, tickets given out and still out, votes and candidates told."""
 
     asked: int = 0
-    told: int = 0
     tickets: int = 0
     out: list[int] = field(default_factory=list)
+    answers: list[str | None] = field(default_factory=list)
+    enough: bool = False
     candidates: list[Candidate] = field(default_factory=list)
 
 
 class BestOfN:
     """The search over one problem."""
 
-    def __init__(self, options: Options, root: Trajectory, temperature: float | None = None) -> None:
+    def __init__(self, options: Options, root: Trajectory, seed: int = 0, temperature: float | None = None) -> None:
         self._options, self._root, self._temperature = options, root, temperature
+        self._stopping = Stopping(
+            options.stop, options.n, options.confidence, options.agreement, options.esc_window, seed
+        )
         self.state = State()
 
     @property
     def finished(self) -> bool:
-        """True once all N have been told, or the vote is decided."""
-        told, n = self.state.told, self._options.n
-        return told == n or (self._options.until_decided and decided(self.state.candidates, n - told))
+        """True once all N have been told, or the stop rule has seen enough."""
+        return self.state.enough or len(self.state.answers) == self._options.n
 
     def ask(self, room: int) -> list[Expansion]:
         """The next draws, at most ``room`` tickets of them."""
-        state = self.state
-        if self.finished:
-            return []
-        asked: list[Expansion] = []
-        while len(asked) < room and state.asked < self._options.n:
-            count = min(self._options.batch, self._options.n - state.asked)
+        state, asked = self.state, list[Expansion]()
+        wanted = 0 if self.finished else self._stopping.horizon(len(state.answers))
+        while len(asked) < room and state.asked < wanted:
+            count = min(self._options.batch, wanted - state.asked)
             asked.append(Expansion(state.tickets, self._root, count, state.asked, True, self._temperature))
             state.out.append(state.tickets)
             state.tickets += 1
@@ -75,21 +80,16 @@ class BestOfN:
         return asked
 
     def tell(self, outcome: Outcome) -> None:
-        """Keep what was finished."""
-        self.state.out.remove(outcome.ticket)
-        self.state.told += len(outcome.candidates)
-        self.state.candidates += [candidate for candidate in outcome.candidates if candidate.done]
+        """Count the votes and keep what was finished."""
+        state = self.state
+        state.out.remove(outcome.ticket)
+        state.answers += [each.answer.canonical if each.answer else None for each in outcome.candidates]
+        state.candidates += [candidate for candidate in outcome.candidates if candidate.done]
+        state.enough = self._stopping.stops(state.answers)
 
     def candidates(self) -> list[Candidate]:
         """The finished answers, in the order told."""
         return list(self.state.candidates)
-
-
-def decided(candidates: list[Candidate], remaining: int) -> bool:
-    """True where the most frequent answer keeps its lead even if all ``remaining`` draws go to the second."""
-    votes = Counter(candidate.answer.canonical for candidate in candidates if candidate.answer is not None)
-    (_, first), (_, second) = [*votes.most_common(2), ("", 0), ("", 0)][:2]
-    return first > second + remaining
 
 
 def most_draws(options: Options) -> int:
@@ -99,4 +99,4 @@ def most_draws(options: Options) -> int:
 
 def build(options: Options, root: Trajectory, seed: int) -> BestOfN:
     """The search below ``root``."""
-    return BestOfN(options, root)
+    return BestOfN(options, root, seed)

@@ -27,4 +27,4 @@ def most_draws(options: Options) -> int:
 
 def build(options: Options, root: Trajectory, seed: int) -> BestOfN:
     """A best-of-one at temperature 0."""
-    return BestOfN(BestOfNOptions(n=1), root, temperature=0.0)
+    return BestOfN(BestOfNOptions(n=1), root, seed, temperature=0.0)

@@ -19,7 +19,8 @@ ROOT = Trajectory(problem("a toy", "toy"))
 
 SMALL: dict[str, list[dict[str, object]]] = {
     "greedy": [{}],
-    "best_of_n": [{"n": 6}, {"n": 7, "batch": 3}, {"n": 9, "until_decided": True}],
+    "best_of_n": [{"n": 6}, {"n": 7, "batch": 3}]
+    + [{"n": 9, "stop": rule} for rule in ("decided", "beta", "dirichlet", "esc", "doubling")],
     "step_rollouts": [{"solutions": 2, "rollouts": 3, "depth": 4}],
     "beam": [
         {"width": 2, "expansions": 3, "depth": 4},

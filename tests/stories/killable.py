@@ -26,7 +26,7 @@ def workflow(url: str) -> dict[str, Any]:
     policy = {"kind": "solver", "model": "m", "prompt": "$problem", "style": "completion"}
     steps = {**policy, "final": "answer is"}
     reward = {"kind": "label_token", "model": "m", "good": "Yes", "bad": "No", "reducer": "mean", "alternatives": 2}
-    vote = {"kind": "best_of_n", "n": 9, "until_decided": True}
+    vote = {"kind": "best_of_n", "n": 9, "stop": "decided"}
     beam = {"kind": "beam", "width": 2, "expansions": 3, "depth": 4}
     return {
         "models": {"m": model},
