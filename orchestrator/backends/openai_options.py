@@ -41,7 +41,9 @@ class Options(ModelOptions):
         description="What this server can do, such as {json_schema: true, logprobs: true}.",
     )
     extra: dict[str, JsonValue] = Field(
-        default_factory=dict, description="Further fields of each request's body; null removes one of ours."
+        default_factory=dict,
+        description="Further fields of each request's body; null removes one of ours. They go on record: "
+        "write a secret as ${NAME}, or as api_key.",
     )
 
     @property
