@@ -6,8 +6,10 @@ It looks at public data only, but it solves the problem by exhaustive search, so
 tell: its source is to be declared as ``oracle``.
 """
 
+from collections.abc import Sequence
+
 from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.tasks.countdown.generator import parse_problem
+from branchwise.tasks.countdown.generator import Puzzle, parse_problem
 from branchwise.tasks.countdown.reaching import reachable
 from branchwise.tasks.countdown.rules import follow
 from branchwise.tasks.countdown.task import solves
@@ -21,9 +23,11 @@ def still_reachable(trajectory: Trajectory) -> float:
     puzzle = parse_problem(trajectory.problem.text)
     if puzzle is None:
         raise ValueError("not a Countdown problem")
-    lines = trajectory.text.splitlines()
-    if trajectory.terminal:
-        return float(solves(puzzle, lines))
-    return float(
-        all(state is not None and reachable(state, puzzle.target) for state in follow(puzzle.numbers, lines))
-    )
+    lines = [line for line in trajectory.text.splitlines() if line.strip()]
+    return float(solves(puzzle, lines) if trajectory.terminal else all(within_reach(puzzle, lines)))
+
+
+def within_reach(puzzle: Puzzle, lines: Sequence[str]) -> tuple[bool, ...]:
+    """For each line: whether all up to it keep the rules and the target can be reached from what it leaves."""
+    states = follow(puzzle.numbers, lines)
+    return tuple(state is not None and reachable(state, puzzle.target) for state in states)

@@ -24,7 +24,7 @@ from branchwise.tasks.countdown.generator import (
 from branchwise.tasks.countdown.reaching import reachable, steps_needed, values
 from branchwise.tasks.countdown.rules import Move, Numbers, apply, follow, legal_moves, parse_step, written
 from branchwise.tasks.countdown.task import CountdownTask, solves
-from branchwise.tasks.countdown.verifier import still_reachable
+from branchwise.tasks.countdown.verifier import still_reachable, within_reach
 
 PUZZLE = Puzzle(37, (3, 5, 19, 25))
 SOLUTION = ("19*3=57: 5 25 57", "57-25=32: 5 32", "32+5=37: 37")
@@ -258,7 +258,9 @@ def test_the_rule_says_whether_the_target_is_within_reach() -> None:
     assert judged("5+3=8: 8 19 25") == 0
     assert judged("19*3=58: 5 25 58") == 0
     assert judged(SOLUTION[0], "nonsense") == 0
+    assert judged(SOLUTION[0], "", SOLUTION[1]) == 1
     assert judged(*SOLUTION) == judged(*SOLUTION, stop=StopReason.ANSWERED) == 1
     assert judged(*SOLUTION[:2], stop=StopReason.ANSWERED) == 0
+    assert within_reach(PUZZLE, [SOLUTION[0], "57-5=52: 25 52", "52-25=27: 27"]) == (True, False, False)
     with pytest.raises(ValueError, match="not a Countdown problem"):
         still_reachable(Trajectory(problem("what?"), (Step("1"),)))
