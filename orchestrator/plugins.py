@@ -3,21 +3,26 @@
 A kind is a file in its role's folder that defines ``build`` (a task: a folder), or an entry point of the group
 ``branchwise.ROLE`` that names such a module. Nothing is registered anywhere; a wrong name is answered with
 what exists.
+
+A plug-in of another package that is broken stands in nobody's way: it is listed with its fault, and only what uses
+its kind is refused. A kind of our own that is broken is our bug and fails loudly.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Literal, get_args
 
 from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.options import ModelOptions, Options
 
 Role = Literal["search", "reward", "agent", "backend", "task"]
 FOLDERS: dict[Role, str] = {
@@ -27,6 +32,7 @@ FOLDERS: dict[Role, str] = {
     "backend": "branchwise.orchestrator.backends",
     "task": "branchwise.tasks",
 }
+_ALSO: dict[Role, tuple[str, ...]] = {"backend": ("CAPABILITIES",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +44,26 @@ class Kind:
     module_name: str
 
     @property
+    def built_in(self) -> bool:
+        """True for a kind of this package."""
+        return self.module_name == f"{FOLDERS[self.role]}.{self.name}"
+
+    @property
+    def fault(self) -> str:
+        """What keeps a plug-in from being used; empty if nothing does."""
+        return "" if self.built_in else _fault(self)
+
+    @property
     def module(self) -> ModuleType:
-        """The module, imported now."""
+        """The module, imported now. ConfigError where it is a broken plug-in."""
+        if self.fault:
+            raise ConfigError(self.refusal)
         return importlib.import_module(self.module_name)
+
+    @property
+    def refusal(self) -> str:
+        """What to tell whoever wants to use a broken kind."""
+        return f"the {self.role} kind '{self.name}' comes from {self.module_name}, which is broken: {self.fault}"
 
     @property
     def summary(self) -> str:
@@ -61,6 +84,17 @@ def kinds(role: Role) -> dict[str, Kind]:
     return dict(sorted(found.items()))
 
 
+def usable(role: Role) -> dict[str, Kind]:
+    """Every kind of a role that is not broken."""
+    return {name: kind for name, kind in kinds(role).items() if not kind.fault}
+
+
+def broken(name: str, valid: Collection[str]) -> Kind | None:
+    """The broken kind of this name in the role whose usable kinds are ``valid``, if there is one."""
+    roles = [role for role in FOLDERS if usable(role).keys() == set(valid)]
+    return next((kinds(role)[name] for role in roles if name in kinds(role).keys() - usable(role).keys()), None)
+
+
 def find(role: Role, name: str) -> Kind:
     """The kind of this name. ConfigError that names what exists, the nearest first."""
     if name in kinds(role):
@@ -72,6 +106,22 @@ def suggestion(name: str, valid: list[str]) -> str:
     """What to add to an error about a wrong name."""
     near = get_close_matches(name, valid, n=1, cutoff=0.5)
     return (f"; did you mean '{near[0]}'?" if near else "") + f" (there are: {', '.join(valid)})"
+
+
+@cache
+def _fault(kind: Kind) -> str:
+    try:
+        module = importlib.import_module(kind.module_name)
+    except (Exception, SystemExit) as error:  # whatever somebody else's code raises is told, and harms nobody else
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    options = getattr(module, "Options", None)
+    root = ModelOptions if kind.role == "backend" else Options
+    if not (isinstance(options, type) and issubclass(options, root)):
+        return f"it defines no Options (a subclass of {root.__module__}.{root.__name__})"
+    if get_args(options.model_fields["kind"].annotation) != (kind.name,):
+        return f"its Options.kind is not Literal['{kind.name}']"
+    missing = [name for name in ("build", *_ALSO.get(kind.role, ())) if not hasattr(module, name)]
+    return f"it defines no {' and no '.join(missing)}" if missing else ""
 
 
 def _defines_build(path: Path, is_package: bool) -> bool:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.plugins import FOLDERS, Kind, Role, kinds, suggestion
+from branchwise.orchestrator.plugins import Kind, Role, kinds, suggestion
 
 HEADINGS: dict[Role, str] = {
     "search": "Search algorithms (nodes.NAME.algorithm)",
@@ -48,7 +48,10 @@ def schema(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
 
 def _lines(role: Role) -> Iterator[str]:
     for kind in kinds(role).values():
-        origin = "" if _built_in(kind) else f"  [from {kind.module_name}]"
+        origin = "" if kind.built_in else f"  [from {kind.module_name}]"
+        if kind.fault:
+            yield f"\n  {kind.name}{origin}\n    broken: {kind.fault}"
+            continue
         yield f"\n  {kind.name}{origin}\n    {kind.summary}"
         for option in _options(kind):
             default = "required" if option["required"] else f"default {json.dumps(option['default'])}"
@@ -58,12 +61,11 @@ def _lines(role: Role) -> Iterator[str]:
 
 
 def _as_json(kind: Kind) -> dict[str, Any]:
-    origin = "built-in" if _built_in(kind) else kind.module_name
-    return {"kind": kind.name, "summary": kind.summary, "origin": origin, "options": _options(kind)}
-
-
-def _built_in(kind: Kind) -> bool:
-    return kind.module_name == f"{FOLDERS[kind.role]}.{kind.name}"
+    origin = "built-in" if kind.built_in else kind.module_name
+    known = {"kind": kind.name, "origin": origin, "broken": kind.fault or None}
+    if kind.fault:
+        return {**known, "summary": "", "options": []}
+    return {**known, "summary": kind.summary, "options": _options(kind)}
 
 
 def _options(kind: Kind) -> list[dict[str, Any]]:

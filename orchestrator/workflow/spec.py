@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from branchwise.orchestrator.core.budget import Budget
 from branchwise.orchestrator.core.options import ModelOptions, Options
 from branchwise.orchestrator.core.selection import Rule
-from branchwise.orchestrator.plugins import Role, kinds
+from branchwise.orchestrator.plugins import Role, usable
 
 END = "end"
 
 
 def _one_of(role: Role) -> Any:
-    """The tagged union of a role's options."""
-    options = tuple(kind.module.Options for kind in kinds(role).values())
+    """The tagged union of a role's options; those of broken plug-ins are left out."""
+    options = tuple(kind.module.Options for kind in usable(role).values())
     return Annotated[Union[options], Field(discriminator="kind")]  # noqa: UP007 - made at run time
 
 

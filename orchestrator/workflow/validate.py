@@ -15,7 +15,7 @@ import networkx
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.options import Options
 from branchwise.orchestrator.core.request import Capabilities
-from branchwise.orchestrator.plugins import find, kinds, suggestion
+from branchwise.orchestrator.plugins import find, suggestion, usable
 from branchwise.orchestrator.workflow.facts import role_of
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.policies import misnamed
@@ -123,7 +123,7 @@ def _wrong_needs(workflow: Workflow) -> Iterator[Wrong]:
                 yield Wrong((*place, "model"), f"no model '{model}'{suggestion(model, list(workflow.models))}")
                 continue
             for need in sorted(need for need in wanted if not _can(workflow.models[model], need)):
-                able = [kind.name for kind in kinds("backend").values() if getattr(kind.module.CAPABILITIES, need)]
+                able = [kind.name for kind in usable("backend").values() if getattr(kind.module.CAPABILITIES, need)]
                 yield Wrong(
                     place,
                     f"model '{model}' ({workflow.models[model].kind}) lacks '{need}'; "

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.plugins import suggestion
+from branchwise.orchestrator.plugins import broken, suggestion
 from branchwise.orchestrator.workflow.secrecy import telling
 
 Place = tuple[str | int, ...]
@@ -121,6 +121,8 @@ def _explain(model: type[BaseModel], error: Any, written: Any, data: Any, source
             return f"{where}: this key is required"
         case "union_tag_invalid":
             valid = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+            if kind := broken(context["tag"], valid):
+                return f"{where}.kind: {kind.refusal}"
             return f"{where}.kind: unknown kind '{context['tag']}'{suggestion(context['tag'], valid)}"
         case "union_tag_not_found":
             return f"{where}: the key `kind` is required"
