@@ -27,7 +27,9 @@ from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, P
 from branchwise.orchestrator.core.roles import View
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.core.world import World
 from branchwise.orchestrator.engine.expand import Means, bound_of
+from branchwise.orchestrator.engine.worlds import Worlds
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.compile import means_of
 from branchwise.orchestrator.workflow.facts import most_draws, role_of
@@ -69,14 +71,17 @@ class Counting:
         """Nothing to close."""
 
 
-def predict(loaded: Loaded, problem: Problem, answer: Answering, evaluate: Evaluate) -> Prediction:
-    """The most that ``problem`` can use. ConfigError where a part can't be built."""
+def predict(
+    loaded: Loaded, problem: Problem, answer: Answering, evaluate: Evaluate, world: World | None = None
+) -> Prediction:
+    """The most that ``problem`` can use, in the ``world`` of its task. ConfigError where a part can't be built."""
     workflow, per_problem, dearest = loaded.workflow, dict[str, Usage](), dict[str, Usage]()
     parts = Parts(lambda name: _counting(name, workflow), answer, evaluate, loaded.directory)
     unbounded = []
     for name, node in workflow.nodes.items():
         if isinstance(node, SearchNode):
-            played = _played(node, means_of(workflow, node, parts, 0), problem)
+            means = means_of(workflow, node, parts, 0)
+            played = _played(node, means if world is None else means.in_world(Worlds(world)), problem)
             if played is None:
                 unbounded.append(name)
                 continue

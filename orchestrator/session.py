@@ -192,7 +192,8 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         try:
             models = _stacked(raw, journal, loaded, settings)
             notes = settle_manifest(journal, _manifest(loaded, task, settings, models))
-            run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
+            acted = getattr(task, "world", None), getattr(task, "environment", None)
+            run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event, *acted)
             with calm_collector():
                 yield Session(run, task, loaded, settings, notes)
         finally:

@@ -83,7 +83,7 @@ def predicted(loaded: Loaded, task: Task | None, problems: Iterable[Problem]) ->
     """The most that the longest of these problems can use; also finds parts that can't be built."""
     answering = task or Plain(())
     longest = max(problems, key=lambda one: len(one.text.encode("utf-8", "replace")), default=problem(""))
-    return predict(loaded, longest, answering.answer, evaluate)
+    return predict(loaded, longest, answering.answer, evaluate, getattr(task, "world", None))
 
 
 def _check_number(text: str, resource: str, value: str) -> None:

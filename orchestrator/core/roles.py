@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from branchwise.orchestrator.core.errors import Failure
 from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import Judgement, Source
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.core.world import Observation, World
 
 
 class Search(Protocol):
@@ -58,8 +60,10 @@ class Backend(Protocol):
 class View:
     """What an agent sees: the trajectory so far, the draft and the review in a refinement loop.
 
-    ``seed`` is the draw's own; ``to_end`` wants a whole answer, else one step. ``count`` draws are wanted,
-    number k with seed + k.
+    ``seed`` is the draw's own; ``to_end`` wants a whole answer, else one step. ``count`` draws are wanted, number k
+    with seed + k; the first of them is child ``first`` of its parent. In a world, ``opening`` is what it showed at
+    the start (what it showed since is in the trajectory's steps), ``actions`` are those admissible now, if it lists
+    them.
     """
 
     trajectory: Trajectory
@@ -69,18 +73,24 @@ class View:
     temperature: float | None = None
     draft: str | None = None
     feedback: str | None = None
+    first: int = 0
+    opening: str = ""
+    actions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What an agent said: the new steps and why it ended (None: more steps may follow).
 
-    ``route`` is what a judge of drafts decided, one of its kind's ROUTES; empty for those who write drafts.
+    ``route`` is what a judge of drafts decided, one of its kind's ROUTES; empty for those who write drafts. Where
+    the steps were carried out in a world, ``key`` names the state that was reached; ``failure`` says that it broke.
     """
 
     steps: tuple[Step, ...]
     stop: StopReason | None
     route: str = ""
+    key: str | None = None
+    failure: Failure | None = None
 
     @property
     def text(self) -> str:
@@ -133,3 +143,33 @@ class Task(Protocol):
         ...
 
     def grade(self, problem_id: str, answer: str | None) -> Grade: ...
+
+
+class Environment(Protocol):
+    """One episode in a task's world: started once, stepped, closed; never reset. Making one opens nothing.
+
+    Calls come one at a time. A call may be cancelled; whether it then happened is unknown, and only ``restore`` or
+    ``aclose`` follow. Whatever the world can't do raises EnvironmentFailure; an action that makes no sense does not:
+    it is answered by an observation that says so.
+    """
+
+    async def start(self) -> Observation: ...
+    async def step(self, action: str) -> Observation: ...
+    async def aclose(self) -> None: ...
+
+
+class Restorable(Environment, Protocol):
+    """An environment of a world that declares ``snapshots``. A snapshot belongs to the instance that made it."""
+
+    async def snapshot(self) -> object: ...
+    async def restore(self, snapshot: object) -> None: ...
+
+
+class WorldTask(Task, Protocol):
+    """A task whose problems are acted out in a world."""
+
+    @property
+    def world(self) -> World: ...
+    def environment(self, problem: Problem) -> Environment:
+        """A new environment for one episode of this problem."""
+        ...

@@ -47,7 +47,9 @@ class Step:
     """One reasoning step. ``text`` keeps its separator, so joined steps are the exact text of the policy.
 
     ``score`` is what the process reward that steers the search gave this step, once it has: so a step is
-    judged once, however long the trajectory grows. ``logprob`` is the sum over the step's tokens, in nats.
+    judged once, however long the trajectory grows. ``logprob`` is the sum over the step's tokens, in nats. In a
+    world, ``action`` is what was done (a policy may leave it to the text), ``observation`` what was then seen, and
+    ``reward`` what it earned.
     """
 
     text: str
@@ -55,6 +57,8 @@ class Step:
     logprob: float | None = None
     model: str | None = None
     score: float | None = None
+    action: str | None = None
+    reward: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,10 @@ async def _solve_one(run: Run, problem: Problem, solve: Solve) -> Result:
     run.journal.write_start(problem.id, problem_json(problem, run.journal.content))
     run.notify(ProblemStarted(problem.id))
     started = run.journal.elapsed_seconds()
-    result = replace(await solve(Episode(run, problem)), seconds=run.journal.elapsed_seconds() - started)
+    episode = Episode(run, problem)
+    async with episode.opened:
+        solved = await solve(episode)
+    result = replace(solved, seconds=run.journal.elapsed_seconds() - started)
     run.journal.write_result(problem.id, result_json(result, run.journal.content))
     run.notify(ProblemFinished(result))
     return result

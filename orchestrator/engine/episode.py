@@ -1,13 +1,16 @@
-"""Episode: one problem's way through the workflow. It owns the problem's accounts, tallies and failures.
+"""Episode: one problem's way through the workflow. It owns the problem's accounts, tallies, failures, and world.
 
-A node of the workflow calls ``search`` or ``ask``; both charge the episode, both go through the journal.
+A node of the workflow calls ``search`` or ``ask``; both charge the episode, both go through the journal. What is
+opened on the way is closed when the episode ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from branchwise.orchestrator.core.budget import Account, Tally
@@ -26,7 +29,9 @@ from branchwise.orchestrator.engine.driver import Driver
 from branchwise.orchestrator.engine.expand import Means, bound_of, expand
 from branchwise.orchestrator.engine.purse import Purse
 from branchwise.orchestrator.engine.run import Run
+from branchwise.orchestrator.engine.worlds import Worlds
 from branchwise.orchestrator.journal.decisions import DecisionLog
+from branchwise.orchestrator.journal.effects import Effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,9 @@ class Episode:
     drawn: Tally = field(default_factory=Tally)
     cancelled: Tally = field(default_factory=Tally)
     failures: list[Failure] = field(default_factory=list)
+    opened: AsyncExitStack = field(default_factory=AsyncExitStack)
     _branches: dict[int, Account] = field(default_factory=dict)
+    _worlds: Worlds | None = None
 
     def __post_init__(self) -> None:
         budget = self.run.budget
@@ -67,7 +74,7 @@ class Episode:
 
     async def search(self, plan: SearchPlan) -> Searched:
         """Run a search from the problem's root. What it decided is on record under the node's name."""
-        root = Trajectory(self.problem)
+        root, plan = Trajectory(self.problem), self._in_world(plan)
         search = plan.algorithm(root)
         driver = Driver(
             search,
@@ -111,6 +118,18 @@ class Episode:
         with scope(problem_id=self.problem.id, node=plan.node, account=self.run.account):
             return await expand(expansion, plan.means)
 
+    def _in_world(self, plan: SearchPlan) -> SearchPlan:
+        """The plan, acted out where the task has a world: one for all searches of the episode."""
+        run, problem = self.run, self.problem
+        if run.world is None or run.environment is None:
+            return plan
+        if self._worlds is None:
+            effects = Effects(run.journal, problem.id)
+            self._worlds = Worlds(run.world, partial(run.environment, problem), effects)
+            self.opened.push_async_callback(self._worlds.aclose)
+        strict = self._bounded and run.budget.mode == "hard"
+        return replace(plan, means=plan.means.in_world(self._worlds, strict))
+
     def _log(self, node: str, root: Trajectory) -> DecisionLog:
         journal, problem_id = self.run.journal, self.problem.id
 
@@ -126,9 +145,13 @@ class Episode:
                 self.failures += [failure for failure in (candidate.failure, judged) if failure is not None]
         self.run.notify(Decided(self.problem.id, node, decision))
 
+    @property
+    def _bounded(self) -> bool:
+        branch = Account("branch", self.run.budget.branch, parent=self.account)
+        return branch.bounded(until=self.run.account)
+
     def _purse(self, means: Means) -> Purse | None:
-        budget = self.run.budget
-        if not Account("branch", budget.branch, parent=self.account).bounded(until=self.run.account):
+        if not self._bounded:
             return None
         return Purse(self.account, self._branch, self.run.account, lambda expansion: bound_of(expansion, means))
 

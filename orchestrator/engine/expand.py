@@ -28,6 +28,8 @@ from branchwise.orchestrator.core.scope import current_scope, scope
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.engine.acting import Acting
+from branchwise.orchestrator.engine.worlds import Worlds
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Means:
     ``purpose`` is the role that the policies' draws are charged to, and part of their seeds. ``together`` draws an
     expansion's children in one request; else, with a reward, each has its own and is scored when it arrives.
     ``prices`` are those of the models by purpose; ``attempt`` counts earlier searches of the same node.
-    ``policies`` are further ones by name: all are charged to one role, each has a purpose of its own.
+    ``policies`` are further ones by name: all are charged to one role, each has a purpose of its own. ``acts`` says
+    that they act in a world, where every draw to the end is a request of its own.
     """
 
     policy: Agent
@@ -49,6 +52,12 @@ class Means:
     prices: Mapping[str, Price] = field(default_factory=dict)
     attempt: int = 0
     policies: Mapping[str, Agent] = field(default_factory=dict)
+    acts: bool = False
+
+    def in_world(self, worlds: Worlds, strict: bool = False) -> Means:
+        """The same, with policies whose proposals are acted out in a world."""
+        policies: Mapping[str, Agent] = {name: Acting(each, worlds, strict) for name, each in self.policies.items()}
+        return replace(self, policy=Acting(self.policy, worlds, strict), policies=policies, acts=True)
 
     def proposer(self, name: str | None) -> Agent:
         """The policy of this name; None is the node's own."""
@@ -69,7 +78,8 @@ async def expand(expansion: Expansion, means: Means) -> Outcome:
     outer, tally, refusals = current_scope().tally, Tally(), list[StopReason]()
     try:
         with scope(tally=tally):
-            if means.reward is None or means.together or expansion.count == 1:
+            jointly = means.reward is None or means.together
+            if expansion.count == 1 or (jointly and not (means.acts and expansion.to_end)):
                 candidates = await _grow(expansion, means, refusals)
             else:  # one request a child, so that each is scored when it arrives
                 candidates = await _grow_singly(expansion, means, refusals)
@@ -122,20 +132,22 @@ async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) 
     return await _judge(grown, means, refusals) if expansion.judge else grown
 
 
-async def _judge(grown: list[Candidate], means: Means, refusals: list[StopReason]) -> list[Candidate]:
-    if means.reward is None:
-        return grown
+async def _judge(children: list[Candidate], means: Means, refusals: list[StopReason]) -> list[Candidate]:
+    grown = [candidate for candidate in children if candidate.failure is None]
+    if means.reward is None or not grown:
+        return children
     try:
         with scope(role="verifier"):
             judgements = await means.reward.score([candidate.trajectory for candidate in grown])
     except BudgetRefused as refused:
         refusals.append(budget_stop(refused))
-        return grown
+        return children
     except BoundaryError as error:
         judgements = [failed(str(error), means.reward.source) for _ in grown]
     if len(judgements) != len(grown):
         raise RewardFailure(f"{len(judgements)} judgements of {len(grown)} trajectories")
-    return [_judged(candidate, judgement) for candidate, judgement in zip(grown, judgements, strict=True)]
+    verdicts = iter(judgements)
+    return [child if child.failure is not None else _judged(child, next(verdicts)) for child in children]
 
 
 def view_of(expansion: Expansion, means: Means) -> View:
@@ -143,7 +155,7 @@ def view_of(expansion: Expansion, means: Means) -> View:
     parent = expansion.parent
     purpose = means.purpose_of(expansion.policy)
     seed = seed_for(means.seed, parent.problem.id, parent.lineage, purpose, expansion.first, means.attempt)
-    return View(parent, seed, expansion.count, expansion.to_end, expansion.temperature)
+    return View(parent, seed, expansion.count, expansion.to_end, expansion.temperature, first=expansion.first)
 
 
 def budget_stop(refused: BudgetRefused) -> StopReason:
@@ -152,9 +164,12 @@ def budget_stop(refused: BudgetRefused) -> StopReason:
 
 
 def _child(parent: Trajectory, reply: Reply, sibling: int, means: Means) -> Candidate:
+    if reply.failure is not None:
+        return _lost(parent, sibling, reply.failure)
     trajectory = parent.extend(reply.steps, sibling, reply.stop)
     answer = means.answer(trajectory) if trajectory.terminal else None
-    return Candidate(trajectory, answer, parent_steps=len(parent.steps))
+    reward = reply.steps[-1].reward if reply.steps else None
+    return Candidate(trajectory, answer, parent_steps=len(parent.steps), key=reply.key, reward=reward)
 
 
 def _judged(candidate: Candidate, judgement: Judgement) -> Candidate:
@@ -162,11 +177,15 @@ def _judged(candidate: Candidate, judgement: Judgement) -> Candidate:
     trajectory, values = candidate.trajectory, judgement.step_values
     if values and len(values) == len(trajectory.steps):
         steps = tuple(
-            step if step.score == value else Step(step.text, step.observation, step.logprob, step.model, value)
+            step if step.score == value else _scored(step, value)
             for step, value in zip(trajectory.steps, values, strict=True)
         )
         trajectory = replace(trajectory, steps=steps)
     return replace(candidate, trajectory=trajectory, judgement=judgement)
+
+
+def _scored(s: Step, value: float) -> Step:
+    return Step(s.text, s.observation, s.logprob, s.model, value, s.action, s.reward)
 
 
 def _stopped(parent: Trajectory, sibling: int, reason: StopReason) -> Candidate:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from branchwise.orchestrator.core.budget import Account, Budget
 from branchwise.orchestrator.core.events import Event
 from branchwise.orchestrator.core.expansion import Answer
-from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.roles import Backend, Environment
 from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.world import World
 from branchwise.orchestrator.journal.store import Journal
 
 Answering = Callable[[Trajectory], Answer | None]
@@ -17,7 +19,10 @@ Answering = Callable[[Trajectory], Answer | None]
 
 @dataclass(slots=True)
 class Run:
-    """The shared half of every episode. ``models`` are whole stacks: journalled, retrying, limited, metered."""
+    """The shared half of every episode. ``models`` are whole stacks: journalled, retrying, limited, metered.
+
+    Where the task has a world, searches act in it: ``environment`` opens it for a problem.
+    """
 
     seed: int
     journal: Journal
@@ -25,6 +30,8 @@ class Run:
     answer: Answering
     budget: Budget = field(default_factory=Budget)
     notify: Callable[[Event], None] = lambda event: None
+    world: World | None = None
+    environment: Callable[[Problem], Environment] | None = None
     account: Account = field(init=False)
 
     def __post_init__(self) -> None:

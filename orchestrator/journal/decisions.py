@@ -103,13 +103,18 @@ def candidate_row(candidate: Candidate) -> list[Any]:
     t, answer, judgement = candidate.trajectory, candidate.answer, candidate.judgement
     return [
         t.lineage[-1],
-        [[s.text, s.observation, s.logprob, s.model, s.score] for s in t.steps[candidate.parent_steps :]],
+        [_step_row(step) for step in t.steps[candidate.parent_steps :]],
         t.stop,
         [answer.text, answer.canonical] if answer else None,
         _judgement_row(judgement) if judgement else None,
         [candidate.failure.boundary, candidate.failure.message] if candidate.failure else None,
         *([candidate.key, candidate.reward] if candidate.key is not None or candidate.reward is not None else []),
     ]
+
+
+def _step_row(s: Step) -> list[Any]:
+    world = [s.action, s.reward] if s.action is not None else []
+    return [s.text, s.observation, s.logprob, s.model, s.score, *world]
 
 
 def _candidate(parent: Trajectory, row: Any) -> Candidate:

@@ -27,7 +27,7 @@ def result_json(result: Result, content: bool = True) -> str:
         "failures": [[f.boundary, f.message] for f in result.failures],
         "seconds": result.seconds,
         "grade": [result.grade.correct, result.grade.expected] if result.grade else None,
-        "trajectory": [[[s.text, s.score] for s in t.steps], t.lineage, t.stop] if t else None,
+        "trajectory": [[_step_row(step) for step in t.steps], t.lineage, t.stop] if t else None,
     }
     return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 
@@ -66,7 +66,22 @@ def _trajectory(problem: Problem, row: Any) -> Trajectory:
     steps, lineage, stop = row
     return Trajectory(
         problem,
-        tuple(Step(text, score=score) for text, score in steps),
+        tuple(_step(*row) for row in steps),
         tuple(lineage),
         StopReason(stop) if stop else None,
     )
+
+
+def _step_row(s: Step) -> list[Any]:
+    world = [s.observation, s.action, s.reward] if s.action is not None else []
+    return [s.text, s.score, *world]
+
+
+def _step(
+    text: str,
+    score: float | None,
+    observation: str | None = None,
+    action: str | None = None,
+    reward: float | None = None,
+) -> Step:
+    return Step(text, observation, score=score, action=action, reward=reward)

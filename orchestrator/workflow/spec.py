@@ -94,7 +94,9 @@ class Workflow(_Closed):
     version: Literal[1] = Field(1, description="Version of this format.")
     name: str = Field("", description="Shown in tables.")
     description: str = Field("", description="One sentence on what it does.")
-    models: dict[str, Model] = Field(min_length=1, description="Models by the name used below.")
+    models: dict[str, Model] = Field(
+        default_factory=dict, description="Models by the name used below; none where no part speaks through one."
+    )
     nodes: dict[str, Node] = Field(min_length=1, description="The graph; the first node is the start.")
     start: str | None = Field(None, description="The node to begin with; default: the first.")
     budget: Budget = Field(default_factory=Budget, description="Limits on the run, each problem, each branch.")

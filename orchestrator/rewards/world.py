@@ -1,0 +1,65 @@
+"""World: what the task's world has given so far, for searches that are steered by the outcome.
+
+1. A step's value is the reward of its action; the trajectory's is their sum, discounted by ``discount`` a step.
+2. A trajectory that was not acted out in a world can't be judged.
+
+The world knows the true outcome, so its source is ``oracle``: a score steered by it is not one that a policy without
+that world could have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
+from branchwise.orchestrator.core.options import Options as _Options
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.usage import NOTHING, Usage
+
+
+class Options(_Options):
+    """How rewards on the way become one value."""
+
+    kind: Literal["world"] = "world"
+    source: ClassVar[Source] = "oracle"
+    discount: float = Field(1.0, gt=0, le=1, description="What a reward loses with each step before it.")
+    scale: Scale = Field("probability", description="probability: rewards add up to 0 to 1; raw: any finite number.")
+
+
+@dataclass(frozen=True, slots=True)
+class WorldReward:
+    """A reward model that reads what the world gave."""
+
+    options: Options
+
+    @property
+    def source(self) -> Source:
+        return self.options.source
+
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
+        """The discounted sum of each trajectory's rewards."""
+        return [self._judged(each) for each in trajectories]
+
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
+        """No model, nothing."""
+        return NOTHING
+
+    def _judged(self, trajectory: Trajectory) -> Judgement:
+        rewards = [step.reward for step in trajectory.steps if step.reward is not None]
+        if len(rewards) < len(trajectory.steps):
+            return failed("not every step was acted out in a world", self.source)
+        total = math.fsum(reward * self.options.discount**n for n, reward in enumerate(rewards))
+        if self.options.scale == "probability" and not 0 <= total <= 1:
+            return failed(f"rewards that add up to {total:g} are no probability; use scale: raw", self.source)
+        return judged(total, scale=self.options.scale, source=self.source, step_values=tuple(rewards))
+
+
+def build(options: Options, parts: Parts) -> WorldReward:
+    """The reward model."""
+    return WorldReward(options)
