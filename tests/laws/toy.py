@@ -27,6 +27,16 @@ SMALL: dict[str, list[dict[str, object]]] = {
         {"width": 1, "expansions": 1, "depth": 3},
         {"width": 2, "expansions": 2, "root_expansions": 4, "depth": 4},
     ],
+    "particle_filter": [
+        {"particles": 3, "depth": 4},
+        {"particles": 4, "depth": 4, "resampling": "systematic", "first_temperature": 3.0},
+        {"particles": 3, "depth": 3, "sweeps": 3},
+    ],
+    "feynman_kac": [
+        {"particles": 4, "depth": 4},
+        {"particles": 3, "depth": 4, "potential": "max", "threshold": 1.0, "every": 2, "resample_last": True},
+        {"particles": 3, "depth": 4, "potential": "sum", "threshold": 0.9, "correction": "carried"},
+    ],
 }
 """Settings under which each algorithm is put on trial; one that is missing here runs with its defaults."""
 
