@@ -26,7 +26,15 @@ SMALL: dict[str, list[dict[str, object]]] = {
         {"width": 2, "expansions": 3, "depth": 4},
         {"width": 1, "expansions": 1, "depth": 3},
         {"width": 2, "expansions": 2, "root_expansions": 4, "depth": 4},
+        {"width": 2, "expansions": 3, "depth": 4, "lookahead": 2},
     ],
+    "dvts": [
+        {"subtrees": 3, "expansions": 2, "depth": 4},
+        {"subtrees": 2, "expansions": 2, "depth": 4, "lookahead": 1, "keep_passed_over": True},
+    ],
+    "best_first": [{"expansions": 3, "budget": 7, "depth": 4}, {"budget": 9, "in_flight": 1, "enough": 0.7}],
+    "tree_of_thoughts": [{"width": 2, "expansions": 3, "depth": 4}],
+    "pav_beam": [{"width": 2, "depth": 4}],
     "particle_filter": [
         {"particles": 3, "depth": 4},
         {"particles": 4, "depth": 4, "resampling": "systematic", "first_temperature": 3.0},
@@ -72,6 +80,8 @@ def _child(expansion: Expansion, k: int, failure_rate: float) -> Candidate:
     ends = expansion.to_end or rng.random() < 0.2
     trajectory = expansion.parent.extend((Step(f"{lineage}\n"),), k, StopReason.ANSWERED if ends else None)
     answer = Answer("", str(rng.randrange(3))) if ends and rng.random() < 0.9 else None
+    if not expansion.judge:
+        return Candidate(trajectory, answer, parent_steps=parents)
     if rng.random() < failure_rate:
         return Candidate(trajectory, answer, failed("no verdict"), parent_steps=parents)
     return Candidate(trajectory, answer, judged(rng.random(), scale="probability", source="rule"), None, parents)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import failed, judged
 from branchwise.orchestrator.core.trajectory import Step, StopReason
-from branchwise.orchestrator.search.beam import Options, build, most_draws, survivors
+from branchwise.orchestrator.search.beam import Options, build, most_draws
+from branchwise.orchestrator.search.levels import best, value
 from tests.laws.toy import ROOT, run
 
 
@@ -16,21 +17,21 @@ def child(value: float | None, k: int) -> Candidate:
 
 def test_the_vector_of_the_survivors() -> None:
     active = [child(value, k) for k, value in enumerate([0.1, 0.9, 0.4, 0.8, 0.3, 0.2, 0.7, 0.6])]
-    assert [candidate.trajectory.lineage for candidate in survivors(active, 8 // 4)] == [(1,), (3,)]
+    assert [candidate.trajectory.lineage for candidate in best(active, 8 // 4, value)] == [(1,), (3,)]
 
 
 def test_ties_go_to_the_first_grown_and_missing_values_last() -> None:
     active = [child(value, k) for k, value in enumerate([None, 0.5, 0.5, 0.1])]
-    assert [c.trajectory.lineage[0] for c in survivors(active, 4)] == [1, 2, 3, 0]
+    assert [c.trajectory.lineage[0] for c in best(active, 4, value)] == [1, 2, 3, 0]
 
 
 def test_a_width_below_one_still_keeps_one() -> None:
-    assert len(survivors([child(0.1, 0), child(0.2, 1)], 0)) == 1
+    assert len(best([child(0.1, 0), child(0.2, 1)], 0, value)) == 1
 
 
 def test_equal_texts_can_be_kept_once() -> None:
     twins = [Candidate(ROOT.extend((Step("same"),), k), None, child(0.5, 0).judgement) for k in range(3)]
-    assert len(survivors(twins, 3, deduplicate=True)) == 1
+    assert len(best(twins, 3, value, deduplicate=True)) == 1
 
 
 def test_four_by_four_by_six_grows_84_children() -> None:
