@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
 OUT ?= runs/$@-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: help demo evaluate test test-live check format benchmark wheel clean
+.PHONY: help demo evaluate test test-live test-train check format benchmark wheel clean
 
 help:
 	@echo "make demo       reward models steer a search on small real models: table and HTML report (2-3 minutes)"
@@ -12,6 +13,7 @@ help:
 	@echo "make evaluate   the full comparison of docs/evaluation.md (about half an hour)"
 	@echo "make check      format, lint and strict types"
 	@echo "make test-live  tests that need a browser, the registry, and time"
+	@echo "make test-train tests of the training scripts (installs torch)"
 	@echo "make benchmark  searches against a bare asyncio client"
 
 $(VENV)/.local: pyproject.toml
@@ -22,6 +24,10 @@ $(VENV)/.local: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.local
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[local,dev,train]'
 	@touch $@
 
 demo: $(VENV)/.local
@@ -36,6 +42,9 @@ test: $(VENV)/.dev
 
 test-live: $(VENV)/.dev
 	$(BIN)/python -m pytest -m live
+
+test-train: $(VENV)/.train
+	$(BIN)/python -m pytest tests/tasks/test_training_scripts.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -6,8 +6,9 @@
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -60,15 +61,31 @@ def reward_row(problem: str, steps: Sequence[str], labels: Sequence[float]) -> R
 
 def stack(rows: Sequence[Row]) -> Batch:
     """Pad rows at the end to the longest of them."""
-    length = max(len(row.tokens) for row in rows)
     return Batch(
-        torch.tensor([row.tokens + [PAD] * (length - len(row.tokens)) for row in rows]),
-        torch.tensor([row.targets + [IGNORED] * (length - len(row.targets)) for row in rows]),
-        torch.tensor([row.probabilities + [0.0] * (length - len(row.probabilities)) for row in rows]),
+        padded([row.tokens for row in rows], PAD),
+        padded([row.targets for row in rows], IGNORED),
+        padded([row.probabilities for row in rows], 0.0),
     )
 
 
-def grouped(rng: random.Random, rows: list[Row], size: int) -> list[Batch]:
+def padded(rows: Sequence[Sequence[float]], filling: float) -> Tensor:
+    """[rows, longest]: a tensor of lists filled up at the end."""
+    length = max(map(len, rows))
+    return torch.tensor([[*row, *[filling] * (length - len(row))] for row in rows])
+
+
+class Tokens(Protocol):
+    """Anything that is as long as its tokens."""
+
+    @property
+    def tokens(self) -> Sequence[int]: ...
+
+
+T = TypeVar("T", bound=Tokens)
+B = TypeVar("B")
+
+
+def grouped(rng: random.Random, rows: list[T], size: int, stack: Callable[[list[T]], B]) -> list[B]:
     """Batches of rows of about the same length, in random order."""
     rows = sorted(rows, key=lambda row: len(row.tokens))
     batches = [stack(rows[begin : begin + size]) for begin in range(0, len(rows), size)]
@@ -80,7 +97,7 @@ def policy_batches(rng: random.Random, size: int, max_steps: int) -> Iterator[Ba
     """Endless batches of training-side chains of 1 to `max_steps` operations."""
     while True:
         chains = [training_chain(rng, rng.randint(1, max_steps), OPERATORS) for _ in range(size * POOL)]
-        yield from grouped(rng, [policy_row(chain) for chain in chains], size)
+        yield from grouped(rng, [policy_row(chain) for chain in chains], size, stack)
 
 
 def reward_batches(rng: random.Random, rows: Sequence[Row], size: int) -> Iterator[Batch]:
@@ -88,4 +105,4 @@ def reward_batches(rng: random.Random, rows: Sequence[Row], size: int) -> Iterat
     while True:
         shuffled = rng.sample(rows, len(rows))
         for begin in range(0, len(shuffled), size * POOL):
-            yield from grouped(rng, shuffled[begin : begin + size * POOL], size)
+            yield from grouped(rng, shuffled[begin : begin + size * POOL], size, stack)

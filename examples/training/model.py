@@ -112,12 +112,12 @@ class Decoder(nn.Module):
         """Token ids [batch, time] to next-token logits [batch, time, vocabulary]."""
         return self.lm_head(self.norm(self.streams(tokens)[-1]))  # type: ignore[no-any-return]
 
-    def streams(self, tokens: Tensor) -> list[Tensor]:
-        """The residual stream after each layer, [batch, time, width] each."""
+    def streams(self, tokens: Tensor, layers: int | None = None) -> list[Tensor]:
+        """The residual stream after each layer, or each of the first ``layers``: [batch, time, width] each."""
         time = tokens.shape[1]
         cosine, sine = self.get_buffer("cosine")[:time], self.get_buffer("sine")[:time]
         stream, after = self.embed_tokens(tokens), []
-        for layer in self.layers:
+        for layer in self.layers[:layers]:
             stream = layer(stream, cosine, sine)
             after.append(stream)
         return after

@@ -1,8 +1,13 @@
-"""The training loop both models share: AdamW, warm-up, a constant rate, and a linear fall at the end."""
+"""The training loop that all models share: AdamW, warm-up, a constant rate, and a linear fall at the end.
 
+What is learned last is learned in the fall: a long one spends the time better than a high rate held for long.
+"""
+
+import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +32,34 @@ class Schedule:
         return self.rate * min(1.0, (step + 1) / self.warmup_steps, remaining)
 
 
+def add_arguments(
+    parser: argparse.ArgumentParser, steps: int, rate: float, fall_share: float, batch: int | None = None
+) -> None:
+    """What every training script may be told; the values are its defaults. No ``batch``: no option for it."""
+    if batch is not None:
+        parser.add_argument("--batch", type=int, default=batch)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=steps, help="optimiser steps")
+    parser.add_argument("--seconds", type=float, default=0.0, help="wall-clock limit, 0 for none")
+    parser.add_argument("--rate", type=float, default=rate)
+    parser.add_argument(
+        "--fall-share", type=float, default=fall_share, help="last share of steps, with a falling rate"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--report-every", type=int, default=100)
+    parser.add_argument("--smoke", action="store_true", help="a run of half a minute that learns next to nothing")
+    parser.add_argument("--out", type=Path, required=True)
+
+
+def begin(given: argparse.Namespace, smoke_steps: int) -> Schedule:
+    """The schedule that the arguments ask for; sets threads and seed, makes the folder of what is written."""
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(given.seed)
+    given.out.mkdir(parents=True, exist_ok=True)
+    steps = smoke_steps if given.smoke else given.steps
+    return Schedule(steps, given.seconds, given.rate, fall_share=given.fall_share, report_every=given.report_every)
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What a training run took."""
@@ -34,6 +67,9 @@ class Spent:
     steps: int
     wall_seconds: float
     cpu_seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.steps} steps, {self.wall_seconds:.0f} s wall, {self.cpu_seconds:.0f} s of processor time"
 
 
 def optimise(

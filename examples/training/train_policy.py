@@ -11,7 +11,6 @@ likeliest at every place, and a sample at temperature 1 is right with the produc
 
 import argparse
 import random
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -22,7 +21,7 @@ from branchwise.tasks.arithmetic.generator import MAX_STEPS, training_chain
 from examples.training.batches import IGNORED, Batch, policy_batches, policy_row, stack
 from examples.training.export import export
 from examples.training.model import Decoder, Shape, save
-from examples.training.optimising import Schedule, optimise
+from examples.training.optimising import add_arguments, begin, optimise
 
 DEFAULT_STEPS = 1200
 SMOKE_STEPS = 10
@@ -65,44 +64,27 @@ def progress(model: Decoder, seed: int, count: int) -> str:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train the arithmetic policy.")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="optimiser steps")
-    parser.add_argument("--seconds", type=float, default=0.0, help="wall-clock limit, 0 for none")
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report-every", type=int, default=100)
+    add_arguments(parser, DEFAULT_STEPS, rate=2e-3, fall_share=0.2, batch=64)
     parser.add_argument("--keep", action="store_true", help="export at every report too")
-    parser.add_argument("--smoke", action="store_true", help="a run of half a minute that learns nothing")
-    parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 
 
 def main() -> None:
     """Train, then write policy.pt, policy.gguf and policy/ under --out."""
     given = arguments()
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(given.seed)
+    schedule, out = begin(given, SMOKE_STEPS), given.out
     model = Decoder(Shape())
-    out: Path = given.out
-    out.mkdir(parents=True, exist_ok=True)
 
     def report(step: int) -> str:
         if given.keep:
             save(model, str(out / f"policy-{step}.pt"))
         return progress(model, given.seed, 20 if given.smoke else 200)
 
-    schedule = Schedule(
-        SMOKE_STEPS if given.smoke else given.steps,
-        given.seconds,
-        given.rate,
-        report_every=given.report_every,
-    )
     batches = policy_batches(random.Random(given.seed), given.batch, MAX_STEPS)
     spent = optimise(model, batches, lambda batch: loss_of(model(batch.tokens), batch), schedule, report)
     save(model, str(out / "policy.pt"))
     export(model, out, "policy")
-    print(f"{spent.steps} steps, {spent.wall_seconds:.0f} s wall, {spent.cpu_seconds:.0f} s of processor time")
+    print(spent)
 
 
 if __name__ == "__main__":

@@ -35,11 +35,12 @@ from examples.training.batches import (
     stack,
 )
 from examples.training.export import export
+from examples.training.judging import auc, good_logits
 from examples.training.labels import read_solutions
 from examples.training.model import Decoder, Shape, deepened, load, save
-from examples.training.optimising import Schedule, optimise
+from examples.training.optimising import add_arguments, begin, optimise
 
-DEFAULT_STEPS = 3000
+DEFAULT_STEPS = 300
 SMOKE_STEPS = 20
 
 
@@ -54,11 +55,6 @@ def read_rows(path: Path, context: int) -> list[Row]:
         if len(row.tokens) <= context:
             rows.append(row)
     return rows
-
-
-def good_logits(logits: Tensor) -> Tensor:
-    """[batch, time]: the log-odds of `+` against `-` at every place."""
-    return logits[..., POSITIVE] - logits[..., NEGATIVE]
 
 
 def loss_of(logits: Tensor, batch: Batch, soft: bool) -> Tensor:
@@ -88,16 +84,6 @@ def progress(model: Decoder, rows: list[Row]) -> str:
     return f"held out: step accuracy {accuracy:.3f}  bad-step F1 {f1:.3f}  answer AUC {auc(ends):.3f}"
 
 
-def auc(scored: list[tuple[float, bool]]) -> float:
-    """Chance that a right one outscores a wrong one, ties counting half; 0.5 if either kind is missing."""
-    right = torch.tensor([score for score, is_right in scored if is_right])
-    wrong = torch.tensor([score for score, is_right in scored if not is_right])
-    if not len(right) or not len(wrong):
-        return 0.5
-    above = (right[:, None] > wrong).float() + 0.5 * (right[:, None] == wrong).float()
-    return above.mean().item()
-
-
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train the arithmetic process reward model.")
@@ -105,32 +91,21 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--initial", type=Path, help="weights to start from (verifier.pt); none for a fresh model")
     parser.add_argument("--extra-layers", type=int, default=0, help="layers put on top of the initial ones")
     parser.add_argument("--soft", action="store_true", help="learn the labels as shares instead of + or -")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="optimiser steps")
-    parser.add_argument("--seconds", type=float, default=0.0, help="wall-clock limit, 0 for none")
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1)
+    add_arguments(parser, DEFAULT_STEPS, rate=2e-4, fall_share=0.8, batch=32)
     parser.add_argument("--held-out", type=int, default=500, help="rows kept back to watch progress")
-    parser.add_argument("--report-every", type=int, default=100)
-    parser.add_argument("--smoke", action="store_true", help="a run of half a minute that learns little")
-    parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 
 
 def main() -> None:
     """Train, then write reward.pt, reward.gguf and reward/ under --out."""
     given = arguments()
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(given.seed)
+    schedule = begin(given, SMOKE_STEPS)
     model = deepened(load(str(given.initial)) if given.initial else Decoder(Shape()), given.extra_layers)
     rows = read_rows(given.labels, model.shape.context)
     # The file lists all samples of a problem together, so the last rows are other problems than the first.
     kept = min(given.held_out, len(rows) // 5)
     held_out, rows = rows[len(rows) - kept :], rows[: len(rows) - kept]
     print(f"{len(rows)} solutions to learn from, {len(held_out)} held out", flush=True)
-    steps = SMOKE_STEPS if given.smoke else given.steps
-    schedule = Schedule(steps, given.seconds, given.rate, report_every=given.report_every)
     spent = optimise(
         model,
         reward_batches(random.Random(given.seed), rows, given.batch),
@@ -138,10 +113,9 @@ def main() -> None:
         schedule,
         lambda step: progress(model, held_out),
     )
-    given.out.mkdir(parents=True, exist_ok=True)
     save(model, str(given.out / "reward.pt"))
     export(model, given.out, "reward")
-    print(f"{spent.steps} steps, {spent.wall_seconds:.0f} s wall, {spent.cpu_seconds:.0f} s of processor time")
+    print(spent)
 
 
 if __name__ == "__main__":
