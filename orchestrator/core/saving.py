@@ -6,6 +6,7 @@ State refers to nodes of a tree by number, not by object: what is shared before 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,13 +16,14 @@ from branchwise.orchestrator.core.roles import Search
 
 def save(search: Search) -> str:
     """The state of a search as JSON text."""
-    return _codec(search).dump_json(search.state).decode()
+    return _codec(type(search.state)).dump_json(search.state).decode()
 
 
 def restore(search: Search, saved: str) -> None:
     """Put a search of the same options and root back to where ``saved`` was taken; pydantic's error if it can't."""
-    search.state = _codec(search).validate_json(saved)
+    search.state = _codec(type(search.state)).validate_json(saved)
 
 
-def _codec(search: Search) -> TypeAdapter[Any]:
-    return TypeAdapter(type(search.state))
+@cache  # making one costs as much as using it a hundred times
+def _codec(state: type) -> TypeAdapter[Any]:
+    return TypeAdapter(state)

@@ -62,6 +62,30 @@ def test_saving_and_restoring_after_every_tell_changes_nothing(options: Options,
     assert ended.candidates() == also.candidates()
 
 
+@every_search
+@pytest.mark.parametrize("failure_rate", [0.0, 0.3])
+def test_any_order_of_telling_ends_alike_when_saved_and_restored_after_every_tell(
+    options: Options, failure_rate: float
+) -> None:
+    def told(restored: bool, order: int) -> tuple[list[Expansion], list[Candidate]]:
+        search, rng = new_search(options), random.Random(order)
+        asked: list[Expansion] = []
+        out: list[Expansion] = []
+        while not search.finished:
+            new = search.ask(8 - len(out))
+            asked += new
+            out += new
+            search.tell(grow(out.pop(rng.randrange(len(out))), failure_rate))
+            if restored:
+                saved, search = save(search), new_search(options)
+                restore(search, saved)
+        assert [expansion.ticket for expansion in asked] == list(range(len(asked)))
+        return asked, search.candidates()
+
+    for order in range(4):
+        assert told(False, order) == told(True, order)
+
+
 async def drive(options: Options, log: DecisionLog, latency: random.Random, window: int = 8) -> list[Candidate]:
     search = new_search(options)
 
