@@ -16,12 +16,12 @@ from branchwise.orchestrator.core.roles import Search
 
 def save(search: Search) -> str:
     """The state of a search as JSON text."""
-    return _codec(type(search.state)).dump_json(search.state).decode()
+    return _codec(search.state.__class__).dump_json(search.state).decode()
 
 
 def restore(search: Search, saved: str) -> None:
     """Put a search of the same options and root back to where ``saved`` was taken; pydantic's error if it can't."""
-    search.state = _codec(type(search.state)).validate_json(saved)
+    search.state = _codec(search.state.__class__).validate_json(saved)
 
 
 @cache  # making one costs as much as using it a hundred times
