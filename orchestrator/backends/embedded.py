@@ -45,7 +45,7 @@ from branchwise.orchestrator.backends.embedded_call import Call, ended
 from branchwise.orchestrator.backends.embedded_text import Texts
 from branchwise.orchestrator.backends.embedded_wire import Answers, Prompt, body_of
 from branchwise.orchestrator.backends.gguf import Header, read_header, weights_hash
-from branchwise.orchestrator.backends.limiting import Slots
+from branchwise.orchestrator.backends.scheduling import Slots
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
 from branchwise.orchestrator.core.options import ModelOptions
 from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request

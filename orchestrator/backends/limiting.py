@@ -1,9 +1,9 @@
-"""Limits on the calls in flight and on their rate, for one endpoint, in order of arrival.
+"""Limits on the calls in flight and on their rate, for one endpoint.
 
 Why not a semaphore from elsewhere: one that blocks a thread starves the name resolver; asyncio-throttle
 polls and lets late comers pass, so only one caller at a time may wait on it.
 
-1. A call waits for one of ``max_in_flight`` slots, first come first served.
+1. A call waits for one of ``max_in_flight`` slots, in the order that scheduling.py gives.
 2. Holding its slot, and again one at a time, it waits until the endpoint's Retry-After is over and the
    throttle lets it pass. (The slot comes first: a call that had passed the throttle and then waited for a
    slot could be sent in a burst beyond the rate.)
@@ -15,10 +15,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from branchwise.orchestrator.backends.scheduling import Slots, Turns
 from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.request import Draw, Progress, Request
@@ -33,41 +33,6 @@ class Throttle(Protocol):
     async def acquire(self) -> None: ...
 
 
-class Slots:
-    """A first-come-first-served semaphore; a cancelled waiter neither leaks a slot nor takes a turn."""
-
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._queue: deque[asyncio.Future[None]] = deque()
-        self.waiting = 0
-
-    async def acquire(self) -> None:
-        """Take a slot, waiting for it if need be."""
-        if self._free:
-            self._free -= 1
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
-        self.waiting += 1
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # the slot was ours already: cancelled in the same turn of the loop
-                self.release()
-            raise
-        finally:
-            self.waiting -= 1
-
-    def release(self) -> None:
-        """Hand the slot to the first who still waits."""
-        while self._queue:
-            turn = self._queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
-
-
 class Limited(Wrapping):
     """A backend with at most ``max_in_flight`` calls at once and ``requests_per_second`` sent.
 
@@ -80,10 +45,11 @@ class Limited(Wrapping):
         max_in_flight: int,
         requests_per_second: float | None = None,
         *,
+        turns: Turns = "fair",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(backend)
-        self._slots = Slots(max_in_flight)
+        self._slots = Slots(max_in_flight, turns)
         self._gate = Slots(1)
         self._at_gate = 0
         self._throttle = _throttle(requests_per_second) if requests_per_second else None
@@ -98,7 +64,7 @@ class Limited(Wrapping):
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """As the inner backend, in turn."""
-        await self._slots.acquire()
+        slot = await self._slots.acquire()
         try:
             if self._throttle is not None or self._at_gate or self._clock() < self._held_until:
                 await self._pass_gate()
@@ -111,7 +77,7 @@ class Limited(Wrapping):
             self._hold(error.retry_after_seconds)
             raise
         finally:
-            self._slots.release()
+            self._slots.release(slot)
 
     async def _pass_gate(self) -> None:
         self._at_gate += 1

@@ -27,5 +27,7 @@ def stacked(
 
     The jitter of back-offs is not part of any result.
     """
-    limited = Limited(Metered(raw, options.price), options.max_in_flight, options.requests_per_second)
+    limited = Limited(
+        Metered(raw, options.price), options.max_in_flight, options.requests_per_second, turns=options.turns
+    )
     return Journalled(Retrying(limited, options.retries, random.Random()), store, identity)

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -67,6 +68,9 @@ class ModelOptions(Options):
 
     max_in_flight: int = Field(32, gt=0, description="Requests in flight at once to this model.")
     requests_per_second: float | None = Field(None, gt=0, description="Rate limit of requests sent.")
+    turns: Literal["fair", "arrival", "shortest_remaining", "value_of_information"] = Field(
+        "fair", description="Which problem's call goes first when calls wait; never changes what a search asks for."
+    )
     retries: int = Field(4, ge=0, description="Further tries after a retryable failure.")
     timeout_seconds: float = Field(300.0, gt=0, description="Time for one try, first byte to last.")
     price: Price = Field(default_factory=Price, description="Cost per million tokens, for money budgets.")

@@ -10,6 +10,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 
 from branchwise.orchestrator.core.budget import Account, Tally
+from branchwise.orchestrator.core.outlook import Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Scope:
     """Problem, workflow node and role of a call.
 
     ``account`` is charged for what is sent (and paid); ``tally`` counts what was drawn, paid or found in the
-    journal alike, so it is the same in every repetition of a run.
+    journal alike, so it is the same in every repetition of a run. ``outlook`` says how far the problem has come.
     """
 
     problem_id: str = ""
@@ -25,6 +26,7 @@ class Scope:
     role: str = "policy"
     account: Account | None = None
     tally: Tally | None = None
+    outlook: Outlook | None = None
 
 
 _current: ContextVar[Scope] = ContextVar("branchwise_scope", default=Scope())  # noqa: B039 - frozen
@@ -48,6 +50,7 @@ class scope:
         role: str | None = None,
         account: Account | None = None,
         tally: Tally | None = None,
+        outlook: Outlook | None = None,
     ) -> None:
         # Spelled out: this is entered several times a call, and dataclasses.replace costs more than the rest.
         now = _current.get()
@@ -57,6 +60,7 @@ class scope:
             now.role if role is None else role,
             account or now.account,
             now.tally if tally is None else tally,
+            outlook or now.outlook,
         )
         self._token: Token[Scope] | None = None
 

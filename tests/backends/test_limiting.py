@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from branchwise.orchestrator.backends.limiting import Limited, Slots
+from branchwise.orchestrator.backends.limiting import Limited
 from branchwise.orchestrator.backends.openai import Options, build
+from branchwise.orchestrator.backends.scheduling import Slots
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.message import user
 from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
