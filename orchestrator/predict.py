@@ -4,7 +4,7 @@
 2. A search is played through with children that never end early and are as long as they may be; each draw
    and each judgement costs its own bound, the same that a hard budget books.
 3. Where an algorithm may take more draws than that play showed, its declared ``most_draws`` times the
-   dearest draw is taken.
+   dearest draw is taken; so it is where rewards decide how deep it draws, each draw being as deep as may be.
 4. A node counts as often as it can be entered.
 
 Building the parts also finds what else is wrong: a prompt that does not exist, a function that is not there.
@@ -36,7 +36,7 @@ from branchwise.orchestrator.workflow.facts import most_draws, role_of
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.policies import OWN, policies_of
 from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
-from branchwise.orchestrator.workflow.validate import capabilities_of, graph_of
+from branchwise.orchestrator.workflow.validate import capabilities_of, graph_of, stepwise
 
 MILLION = 1e6
 Answering = Callable[[Trajectory], Answer | None]
@@ -166,9 +166,25 @@ def _played(node: SearchNode, means: Means, problem: Problem) -> tuple[dict[str,
                 used[role] = used.get(role, NOTHING) + _times(usage, expansion.count)
                 dearest[role] = _greater(dearest.get(role, NOTHING), usage)
             search.tell(_longest(expansion, bounds[means.purpose].completion_tokens))
+    if getattr(node.algorithm, "adaptive", False):
+        dearest = _deepest(node, means, problem, dearest)
+        draws = 0
     if draws < declared:
         used = {role: _times(usage, declared) for role, usage in dearest.items()}
     return used, dearest
+
+
+def _deepest(node: SearchNode, means: Means, problem: Problem, dearest: dict[str, Usage]) -> dict[str, Usage]:
+    """The dearest draw anywhere on a way of longest steps, or of longest revisions, down to the depth limit."""
+    dearest, parent = dict(dearest), Trajectory(problem)
+    for _ in range(getattr(node.algorithm, "depth", 1)):
+        step = Expansion(0, parent, to_end=not stepwise(node))
+        for expansion in (Expansion(0, parent, to_end=True), step):
+            bounds = _dearest_arm(expansion, means, policies_of(node.algorithm))
+            for role, usage in bounds.items():
+                dearest[role] = _greater(dearest.get(role, NOTHING), usage)
+        parent = _longest(step, bounds[means.purpose].completion_tokens).candidates[0].trajectory
+    return dearest
 
 
 def _dearest_arm(expansion: Expansion, means: Means, arms: tuple[str, ...]) -> dict[str, Usage]:
@@ -184,10 +200,9 @@ def _dearest_arm(expansion: Expansion, means: Means, arms: tuple[str, ...]) -> d
 def _longest(expansion: Expansion, tokens: int) -> Outcome:
     """Children as long as they may be; they go on unless the whole answer was asked for."""
     stop = StopReason.ANSWERED if expansion.to_end else None
-    numbers = range(expansion.first, expansion.first + expansion.count)
-    known = len(expansion.parent.steps)
-    children = [expansion.parent.extend((Step("x" * tokens),), k, stop) for k in numbers]
-    return Outcome(expansion.ticket, tuple(Candidate(child, parent_steps=known) for child in children))
+    numbers, stem = range(expansion.first, expansion.first + expansion.count), expansion.parent.stem
+    children = [stem.extend((Step("x" * tokens),), k, stop) for k in numbers]
+    return Outcome(expansion.ticket, tuple(Candidate(child, parent_steps=len(stem.steps)) for child in children))
 
 
 def _times(usage: Usage, count: int) -> Usage:

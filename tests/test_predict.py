@@ -86,3 +86,28 @@ def test_parts_that_cannot_be_built_are_found() -> None:
     rule = {"kind": "rule", "callable": "nowhere.at_all:f"}
     with pytest.raises(ConfigError, match="nowhere"):
         predicted(loaded({"kind": "best_of_n"}, node={"reward": rule}))
+
+
+def test_of_several_policies_every_draw_may_be_the_dearest() -> None:
+    dear = {**MODEL, "price": {"prompt": 2, "completion": 50}}
+    policies = {"policies": {"big": {**POLICY, "model": "dear", "max_tokens": 30}}, "reward": CALCULATOR}
+    algorithm = {"kind": "ab_mcts", "expansions": 6, "policies": ["policy", "big"]}
+    node = {"kind": "search", "algorithm": algorithm, "policy": {**POLICY, **LIMITS}, **policies}
+    plan = read_workflow({"models": {"m": MODEL, "dear": dear}, "nodes": {"search": node}}, {}, Path())
+    bound = predicted(plan).per_problem["policy"]
+    assert (bound.calls, bound.completion_tokens) == (6, 6 * 30)
+    assert bound.money == pytest.approx((2 * bound.prompt_tokens + 50 * bound.completion_tokens) / 1e6)
+
+
+def test_where_rewards_decide_how_deep_it_goes_every_draw_is_as_deep_as_may_be() -> None:
+    algorithm = {"kind": "ab_mcts", "expansions": 6, "over": "steps", "depth": 4}
+    bound = predicted(loaded(algorithm, node={"reward": CALCULATOR})).per_problem["policy"]
+    assert bound.prompt_tokens >= 6 * (len("1+1\n") + 3 * 5)  # the prompt and three steps of five tokens
+    assert bound.completion_tokens == 6 * 20
+    refiner = {
+        "policy": {**POLICY, "kind": "refiner", "prompt": "$problem $draft", "max_tokens": 20},
+        "reward": CALCULATOR,
+    }
+    del refiner["policy"]["step_separator"]
+    revised = predicted(loaded({"kind": "ab_mcts", "expansions": 6}, node=refiner)).per_problem["policy"]
+    assert revised.prompt_tokens >= 6 * (len("1+1 ") + 20)

@@ -14,6 +14,7 @@ from branchwise.orchestrator.core.usage import Usage
 class Expansion:
     """A ticket: grow ``count`` children from ``parent``, numbered from ``first``.
 
+    Below a finished parent a child is a revision: a new answer, whose policy is shown the parent's as the draft.
     ``to_end`` wants whole answers instead of single steps; ``temperature`` overrides the policy's own.
     ``policy`` names which of the node's policies proposes (None: its first); ``judge=False`` wants no judgement.
     """

@@ -83,6 +83,11 @@ class Trajectory:
         """True where nothing can be added."""
         return self.stop is not None
 
+    @property
+    def stem(self) -> Trajectory:
+        """What a child goes on from: this trajectory, or, where nothing can be added to it, the start: a revision."""
+        return Trajectory(self.problem, (), self.lineage) if self.terminal else self
+
     def extend(self, steps: tuple[Step, ...], sibling: int, stop: StopReason | None = None) -> Trajectory:
         """The child number ``sibling`` of this trajectory, longer by ``steps``."""
         return Trajectory(self.problem, self.steps + steps, (*self.lineage, sibling), stop)

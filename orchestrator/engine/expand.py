@@ -112,7 +112,7 @@ async def _grow_singly(expansion: Expansion, means: Means, refusals: list[StopRe
 
 async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) -> list[Candidate]:
     """Propose the children of one request and score them."""
-    parent = expansion.parent
+    parent = expansion.parent.stem
     siblings = range(expansion.first, expansion.first + expansion.count)
     try:
         with scope(role=means.purpose):
@@ -152,10 +152,11 @@ async def _judge(children: list[Candidate], means: Means, refusals: list[StopRea
 
 def view_of(expansion: Expansion, means: Means) -> View:
     """What the policy sees of an expansion; its seed comes from the parent's lineage."""
-    parent = expansion.parent
+    parent, stem = expansion.parent, expansion.parent.stem
     purpose = means.purpose_of(expansion.policy)
     seed = seed_for(means.seed, parent.problem.id, parent.lineage, purpose, expansion.first, means.attempt)
-    return View(parent, seed, expansion.count, expansion.to_end, expansion.temperature, first=expansion.first)
+    draft = parent.text if parent.terminal else None
+    return View(stem, seed, expansion.count, expansion.to_end, expansion.temperature, draft, first=expansion.first)
 
 
 def budget_stop(refused: BudgetRefused) -> StopReason:
@@ -202,7 +203,7 @@ def bound_of(expansion: Expansion, means: Means) -> list[tuple[str, Usage]]:
     bounds = [(means.purpose, _priced(proposing, means.purpose_of(expansion.policy), means))]
     if means.reward is not None and expansion.judge:
         steps = None if expansion.to_end else 1
-        judging = means.reward.bound(expansion.parent, proposing.completion_tokens, steps)
+        judging = means.reward.bound(expansion.parent.stem, proposing.completion_tokens, steps)
         bounds.append(("verifier", _priced(judging, "verifier", means)))
     return bounds
 

@@ -85,10 +85,10 @@ class DecisionLog:
 
     def _outcome(self, row: Any) -> Outcome:
         ticket, candidates, usage, refusal = row
-        parent = self._parents.pop(ticket)
+        parent = self._parents.pop(ticket).stem
         grown = tuple(_candidate(parent, one) for one in candidates)
         for candidate in grown:
-            if candidate.alive:
+            if candidate.alive or candidate.done:
                 self._nodes[candidate.trajectory.lineage] = candidate.trajectory
         return Outcome(ticket, grown, usages(usage), StopReason(refusal) if refusal else None)
 

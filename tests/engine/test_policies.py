@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from branchwise import ConfigError
+from branchwise import ConfigError, ScriptedBackend, solve
 from branchwise.orchestrator.core.expansion import Expansion
 from branchwise.orchestrator.core.judgement import Judgement, judged
 from branchwise.orchestrator.core.options import Price
@@ -93,3 +93,45 @@ def test_policies_that_do_not_fit_are_refused(policies: dict[str, Any], place: s
     workflow = {"models": {"m": {"kind": "scripted", "answers": ["4"]}}, "nodes": {"answer": search}}
     with pytest.raises(ConfigError, match=f"nodes.answer.{place}: .*{message}"):
         validate(read_workflow(workflow, {}, Path()))
+
+
+def test_an_algorithm_cannot_draw_from_a_policy_that_the_node_lacks() -> None:
+    algorithm = {"kind": "ab_mcts", "policies": ["policy", "bag"]}
+    search = {"kind": "search", "algorithm": algorithm, "policy": POLICY, "policies": {"big": POLICY}}
+    reward = {"kind": "calculator"}
+    workflow = {
+        "models": {"m": {"kind": "scripted", "answers": ["4"]}},
+        "nodes": {"answer": search | {"reward": reward}},
+    }
+    with pytest.raises(
+        ConfigError, match=r"algorithm\.policies: the node has no policy 'bag'; did you mean 'big'"
+    ) as told:
+        validate(read_workflow(workflow, {}, Path()))
+    assert "policies.big: the algorithm does not draw from this policy" in str(told.value)
+
+
+def worth(trajectory: Trajectory) -> float:
+    """Good is better than bad."""
+    return 0.9 if "good" in trajectory.text else 0.1
+
+
+async def test_of_two_models_the_better_one_is_drawn_from_more_and_both_are_paid_for() -> None:
+    policy = {"kind": "solver", "style": "completion", "prompt": "$problem $draft"}
+    models = {name: {"kind": "scripted", "answers": ["unused"], "price": {"completion": 1e6}} for name in ("s", "b")}
+    search = {
+        "kind": "search",
+        "algorithm": {"kind": "ab_mcts", "expansions": 40, "policies": ["policy", "big"]},
+        "policy": {**policy, "model": "s"},
+        "policies": {"big": {**policy, "model": "b"}},
+        "reward": {"kind": "rule", "callable": "tests.engine.test_policies:worth"},
+        "select": "naive",
+    }
+    backends = {name: ScriptedBackend(lambda request, seed, said=said: f"answer: {said}") for name, said in SAID}
+    result = await solve("p", {"models": models, "nodes": {"answer": search}}, backends=backends)
+    assert result.answer == "good"
+    assert backends["s"].calls + backends["b"].calls == result.usage_of("policy").calls == 40
+    assert backends["b"].calls > 25 > backends["s"].calls > 0
+    assert result.usage_of("policy").money == result.usage_of("policy").completion_tokens
+
+
+SAID = [("s", "bad"), ("b", "good")]

@@ -96,12 +96,13 @@ class World:
         return self.prior or (1 / self.branching,) * self.branching
 
     def _child(self, expansion: Expansion, k: int, judge: Judge) -> Candidate:
-        before = self.actions(expansion.parent)
+        stem = expansion.parent.stem
+        before = self.actions(stem)
         missing = self.depth - len(before)
         new = self._drawn(expansion, k, missing if expansion.to_end else 1)
         actions, leaf = before + new, len(new) == missing
         steps = tuple(Step(f"{action}\n", logprob=math.log(self._shares[action])) for action in new)
-        child = expansion.parent.extend(steps, k, StopReason.ANSWERED if leaf else None)
+        child = stem.extend(steps, k, StopReason.ANSWERED if leaf else None)
         name = "".join(map(str, actions))
         return Candidate(
             child,

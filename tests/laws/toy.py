@@ -45,6 +45,12 @@ SMALL: dict[str, list[dict[str, object]]] = {
         {"particles": 3, "depth": 4, "potential": "max", "threshold": 1.0, "every": 2, "resample_last": True},
         {"particles": 3, "depth": 4, "potential": "sum", "threshold": 0.9, "correction": "carried"},
     ],
+    "ab_mcts": [
+        {"expansions": 14, "depth": 3},
+        {"expansions": 14, "over": "steps", "depth": 3, "in_flight": 1, "posterior": "beta", "pending": True},
+        {"expansions": 14, "policies": ["policy", "other"], "strategy": "stack", "pending": True},
+        {"expansions": 9, "over": "steps", "policies": ["policy", "other"], "strategy": "multiarm_bandit_ucb"},
+    ],
 }
 """Settings under which each algorithm is put on trial; one that is missing here runs with its defaults."""
 
@@ -71,14 +77,15 @@ def grow(expansion: Expansion, failure_rate: float = 0.0) -> Outcome:
 
 
 def _child(expansion: Expansion, k: int, failure_rate: float) -> Candidate:
-    lineage = (*expansion.parent.lineage, k)
+    stem = expansion.parent.stem
+    lineage = (*stem.lineage, k)
     rng = random.Random(repr(lineage))
-    parents = len(expansion.parent.steps)
+    parents = len(stem.steps)
     if rng.random() < failure_rate:
-        lost = expansion.parent.extend((), k, StopReason.FAILED)
+        lost = stem.extend((), k, StopReason.FAILED)
         return Candidate(lost, failure=Failure("backend", "lost"), parent_steps=parents)
     ends = expansion.to_end or rng.random() < 0.2
-    trajectory = expansion.parent.extend((Step(f"{lineage}\n"),), k, StopReason.ANSWERED if ends else None)
+    trajectory = stem.extend((Step(f"{lineage}\n"),), k, StopReason.ANSWERED if ends else None)
     answer = Answer("", str(rng.randrange(3))) if ends and rng.random() < 0.9 else None
     if not expansion.judge:
         return Candidate(trajectory, answer, parent_steps=parents)
