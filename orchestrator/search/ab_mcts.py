@@ -34,7 +34,7 @@ from pydantic import Field, field_validator
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.seeds import chance
-from branchwise.orchestrator.core.selection import vote_weight
+from branchwise.orchestrator.core.selection import Rule, vote_weight
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.branching import (
     ROOT,
@@ -73,6 +73,7 @@ class Options(_Options):
     in_flight: int = Field(4, gt=0, description="Most children under way at once.")
     pending: bool = Field(False, description="Count each of those as one observation of the mean that is expected.")
     wants_reward: ClassVar[bool] = True
+    own_select: ClassVar[Rule] = "naive"
     adaptive: ClassVar[bool] = True
 
     @property

@@ -36,6 +36,7 @@ from pydantic import Field
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.seeds import chance
+from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.particles import ROOT, Particles, score
 from branchwise.orchestrator.search.resampling import ZERO, Scheme, effective_size
@@ -60,6 +61,7 @@ class Options(_Options):
     )
     resample_last: bool = Field(False, description="Resample at the end too: equal weights, for a vote.")
     wants_reward: ClassVar[bool] = True
+    own_select: ClassVar[Rule] = "naive"
     stepwise: ClassVar[bool] = True
 
 

@@ -24,6 +24,7 @@ from pydantic import Field, model_validator
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.seeds import chance
+from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.particles import ROOT, Particles, log_odds, or_uniform, score
 from branchwise.orchestrator.search.resampling import ZERO, Scheme, resample
@@ -43,6 +44,7 @@ class Options(_Options):
     resampling: Scheme = Field("multinomial", description="How ancestors are drawn.")
     sweeps: int = Field(1, gt=0, description="Times the particles are drawn; more than one is particle Gibbs.")
     wants_reward: ClassVar[bool] = True
+    own_select: ClassVar[Rule] = "naive"
     stepwise: ClassVar[bool] = True
 
     @model_validator(mode="after")

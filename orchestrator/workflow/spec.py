@@ -53,7 +53,9 @@ class SearchNode(_Node):
     )
     reward: Reward | None = Field(None, description="Who judges.")
     select: Rule | None = Field(
-        None, description="Which finished answer wins; default: weighted with a reward, majority without."
+        None,
+        description="Which finished answer wins; default: the algorithm's own rule if it has one, else weighted with "
+        "a reward, majority without.",
     )
     together: bool = Field(
         False, description="Draw an expansion's children in one request, and score them when all of them are there."
@@ -66,7 +68,8 @@ class SearchNode(_Node):
     @property
     def rule(self) -> Rule:
         """The selection rule in force."""
-        return self.select or ("weighted" if self.reward is not None else "majority")
+        own: Rule = getattr(self.algorithm, "own_select", "weighted" if self.reward is not None else "majority")
+        return self.select or own
 
 
 class AgentNode(_Node):

@@ -9,6 +9,7 @@ import pytest
 
 from branchwise import ConfigError
 from branchwise.orchestrator.workflow.load import read_workflow
+from branchwise.orchestrator.workflow.spec import SearchNode
 from branchwise.orchestrator.workflow.validate import validate
 
 
@@ -25,3 +26,15 @@ def test_any_agent_may_propose_whole_answers() -> None:
 def test_an_agent_without_steps_is_refused_where_steps_are_wanted() -> None:
     with pytest.raises(ConfigError, match=r"^workflow: nodes\.answer\.policy: .*'refiner' writes whole answers only"):
         validate(read_workflow(searching({"kind": "beam"}), {}, Path()))
+
+
+def test_an_algorithm_may_have_a_selection_rule_of_its_own() -> None:
+    def rule(kind: str, **more: Any) -> str:
+        workflow = searching({"kind": kind})
+        workflow["nodes"]["answer"] |= more
+        node = read_workflow(workflow, {}, Path()).workflow.nodes["answer"]
+        assert isinstance(node, SearchNode)
+        return node.rule
+
+    assert [rule(kind) for kind in ("best_of_n", "particle_filter", "ab_mcts")] == ["weighted", "naive", "naive"]
+    assert rule("particle_filter", select="majority") == "majority"
