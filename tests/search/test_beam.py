@@ -8,6 +8,7 @@ from branchwise.orchestrator.core.trajectory import Step, StopReason
 from branchwise.orchestrator.search.beam import Options, build, most_draws
 from branchwise.orchestrator.search.levels import best, value
 from tests.laws.toy import ROOT, run
+from tests.search.test_dvts import told
 
 
 def child(value: float | None, k: int) -> Candidate:
@@ -70,3 +71,12 @@ def test_full_width_finds_what_enumeration_finds() -> None:
     assert best >= max((candidate.value or 0.0 for candidate in narrow.candidates()), default=0.0)
     lineages = {candidate.trajectory.lineage for candidate in search.candidates()}
     assert {candidate.trajectory.lineage for candidate in narrow.candidates()} <= lineages
+
+
+def test_ties_go_to_the_first_grown_in_whatever_order_they_were_told() -> None:
+    search = build(Options(width=2, expansions=2, depth=4), ROOT, 1)
+    search.tell(told(search.ask(64)[0], {(1,): 0.9}))
+    better, other = search.ask(64)
+    search.tell(told(other, {}))
+    search.tell(told(better, {}))
+    assert [expansion.parent.lineage for expansion in search.ask(64)] == [(1, 0), (1, 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from branchwise.orchestrator.core.errors import Failure
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import judged
 from branchwise.orchestrator.core.trajectory import Step, StopReason
@@ -74,3 +75,15 @@ def test_what_a_subtree_passed_over_is_a_candidate_only_if_wanted() -> None:
         search.tell(told(*search.ask(1), {}))
         lineages = [candidate.trajectory.lineage for candidate in search.candidates()]
         assert lineages == [(1,)] * keep + [(0, 0), (0, 1)]
+
+
+def test_a_lost_child_is_never_gone_on_from() -> None:
+    search = build(Options(subtrees=1, expansions=2, depth=3), ROOT, 1)
+    search.ask(1)
+    lost = Candidate(ROOT.extend((), 0, StopReason.FAILED), failure=Failure("backend", "lost"))
+    search.tell(Outcome(0, (lost, Candidate(ROOT.extend((Step("unjudged\n"),), 1)))))
+    (expansion,) = search.ask(1)
+    assert expansion.parent.lineage == (1,)
+    search.tell(Outcome(1, (lost, lost)))
+    assert search.finished
+    assert search.candidates() == []

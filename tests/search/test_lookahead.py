@@ -13,6 +13,7 @@ from branchwise.orchestrator.core.roles import Search
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.search import beam, dvts
 from tests.laws.enumerable import ROOT, World, deceptive, play
+from tests.search.test_dvts import told
 
 STEPS = {"expansions": 3, "depth": 3}
 NARROW = [
@@ -87,8 +88,8 @@ def test_what_was_drawn_to_the_end_and_goes_on_has_reached_the_last_depth() -> N
 def test_a_lost_future_leaves_the_value_reached_before_it() -> None:
     search = beam.build(beam.Options(width=1, expansions=3, depth=2, lookahead=2), ROOT, 1)
 
-    def told(expansion: Expansion) -> Outcome:
-        if expansion.temperature == 0 and expansion.parent.lineage[0] == 2:
+    def lossy(expansion: Expansion) -> Outcome:
+        if expansion.temperature == 0 and expansion.parent.lineage[0] != 1:
             lost = expansion.parent.extend((), 0, StopReason.FAILED)
             return Outcome(expansion.ticket, (Candidate(lost, failure=Failure("backend", "lost")),))
         return HOPEFUL.grow(expansion, HOPEFUL.mean)
@@ -97,8 +98,8 @@ def test_a_lost_future_leaves_the_value_reached_before_it() -> None:
     while not search.finished:
         for expansion in search.ask(64):
             parents += [expansion.parent] if expansion.temperature is None else []
-            search.tell(told(expansion))
-    assert [parent.lineage for parent in parents] == [(), (0,)]  # 0.6 against 0.36, no longer 1.0
+            search.tell(lossy(expansion))
+    assert [parent.lineage for parent in parents] == [(), (0,)]  # 0.6 against 0.0 and 0.36, no longer 1.0
 
 
 def test_a_child_s_step_values_are_those_of_its_own_steps() -> None:
@@ -113,6 +114,13 @@ def test_a_child_s_step_values_are_those_of_its_own_steps() -> None:
     level = [brood.parent for brood in search.state.growth.broods.values()]
     assert [child.value for child in level] == [1.0, 1.0, 1.0]
     assert all(child.judgement is not None and len(child.judgement.step_values) == 1 for child in level)
+
+
+def test_what_is_finished_counts_while_futures_of_its_siblings_are_out() -> None:
+    search = beam.build(beam.Options(width=1, expansions=2, depth=3, lookahead=1), ROOT, 1)
+    search.tell(told(search.ask(64)[0], {}, ends={(1,)}))
+    assert len(search.ask(64)) == 1
+    assert [candidate.trajectory.lineage for candidate in search.candidates()] == [(1,)]
 
 
 def test_futures_of_siblings_do_not_wait_for_each_other() -> None:

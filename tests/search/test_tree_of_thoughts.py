@@ -32,6 +32,16 @@ def test_a_finished_state_holds_its_place_until_better_ones_come() -> None:
     assert [one.trajectory.lineage for one in search.candidates()] == [(1, 0, 0), (1, 0, 1)]
 
 
+def test_of_equals_the_state_that_was_kept_before_stays() -> None:
+    search = build(Options(width=1, root_expansions=2, expansions=1, depth=4), ROOT, 1)
+    search.tell(told(search.ask(64)[0], {(0,): 0.5, (1,): 0.6}, ends={(0,)}))
+    assert search.candidates() == []  # (0,) lost its place
+    search = build(Options(width=2, root_expansions=2, expansions=2, depth=4), ROOT, 1)
+    search.tell(told(search.ask(64)[0], {(0,): 0.5, (1,): 0.6}, ends={(0,)}))
+    search.tell(told(search.ask(64)[0], {(1, 0): 0.9, (1, 1): 0.5}))
+    assert [one.trajectory.lineage for one in search.candidates()] == [(0,)]
+
+
 def test_it_ends_when_all_that_are_kept_are_finished() -> None:
     search = build(Options(width=1, expansions=2, depth=9), ROOT, 1)
     search.tell(told(*search.ask(64), {(0,): 0.5, (1,): 0.4}, ends={(0,)}))
