@@ -4,7 +4,8 @@
 2. Take the best and grow ``expansions`` children of it, at the last depth to the end of the answer. Up to
    ``in_flight`` states are grown at once, without waiting for each other: with 1 it is the textbook's search, with
    more the next best are taken before the best one's children are known.
-3. Stop when ``budget`` states have been grown, when none is left, or when a finished solution is ``enough``.
+3. Stop when ``budget`` states have been grown, when none is left, or when a finished solution is ``enough``. The
+   answer is the finished solution of greatest value.
 
 Koh et al., "Tree Search for Language Model Agents", arXiv 2407.01476: expansions is their b, depth d, budget c and
 enough their threshold, with in_flight 1.
@@ -20,6 +21,7 @@ from pydantic import Field
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options as _Options
+from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.growing import Growth
 
@@ -35,6 +37,8 @@ class Options(_Options):
     enough: float | None = Field(None, description="Stop at a finished solution of at least this value.")
     wants_reward: ClassVar[bool] = True
     stepwise: ClassVar[bool] = True
+    adaptive: ClassVar[bool] = True
+    own_select: ClassVar[Rule] = "naive"
 
 
 @dataclass(slots=True)

@@ -16,12 +16,12 @@ policy itself (K = 1) adds nothing in expectation; a prover that always or never
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from branchwise.orchestrator.core.expansion import Candidate
-from branchwise.orchestrator.core.selection import vote_weight
+from branchwise.orchestrator.core.selection import Rule, vote_weight
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search import levels
 from branchwise.orchestrator.search.growing import Brood
@@ -37,6 +37,7 @@ class Options(LevelOptions):
     expansions: int = Field(3, gt=0, description="Children grown from each of them.")
     alpha: float = Field(0.5, ge=0, description="Weight of the prover's advantage; 0 is plain beam search.")
     best_of: int = Field(4, gt=0, description="K of the prover, which takes the best of K of the policy's answers.")
+    own_select: ClassVar[Rule] = "naive"
 
 
 def effective_reward(q: float, alpha: float, now: float, before: float) -> float:

@@ -5,16 +5,17 @@
 3. Repeat until all that are kept are finished, or ``depth`` is reached.
 
 A finished state holds its place among the ``width`` and loses it to better ones; that is the difference from
-beam search, where it leaves a place free. Only what is kept at the end is a candidate for the answer.
+beam search, where it leaves a place free. Only what is kept at the end is a candidate; the best one answers.
 
 Yao et al., arXiv 2305.10601, algorithm 1: ``width`` is its b, ``expansions`` its k, ``depth`` its T.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from branchwise.orchestrator.core.expansion import Candidate
+from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search import levels
 from branchwise.orchestrator.search.growing import Brood
@@ -25,6 +26,7 @@ class Options(LevelOptions):
     """Options of tree of thoughts."""
 
     kind: Literal["tree_of_thoughts"] = "tree_of_thoughts"
+    own_select: ClassVar[Rule] = "naive"
 
 
 def most_draws(options: Options) -> int:

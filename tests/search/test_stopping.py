@@ -80,6 +80,7 @@ def test_doubling_looks_after_2_4_8_draws() -> None:
     assert not doubling.stops(["a", "b"])
     assert not doubling.stops(["a", "b", "a"])
     assert doubling.stops(["a", "b", "a", "a"])
+    assert not doubling.stops(["a", "b", "a", "a", "a"])
 
 
 def test_decided_never_changes_the_majority() -> None:
