@@ -1,19 +1,23 @@
 """The Python API: solve a problem, a batch, or take results as they are finished. Async first.
 
-The sync forms run their own event loop in a thread of its own, so they work in a notebook too.
+The sync forms run their own event loop in a thread of its own, so they work in a notebook too. The process's
+environment is asked one thing only: where pulled models lie.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from branchwise.orchestrator.backends.catalogue import default_cache
 from branchwise.orchestrator.core.budget import Budget
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.events import Event
@@ -141,6 +145,11 @@ def as_node(
 
 def loaded_workflow(workflow: AnyWorkflow, environment: Mapping[str, str]) -> Loaded:
     """A workflow in any of the forms that the API takes, checked."""
+    loaded = _loaded(workflow, environment)
+    return loaded if loaded.cache else replace(loaded, cache=default_cache(os.environ))
+
+
+def _loaded(workflow: AnyWorkflow, environment: Mapping[str, str]) -> Loaded:
     if isinstance(workflow, Loaded):
         return workflow
     if isinstance(workflow, Workflow):

@@ -76,7 +76,7 @@ def predict(
 ) -> Prediction:
     """The most that ``problem`` can use, in the ``world`` of its task. ConfigError where a part can't be built."""
     workflow, per_problem, dearest = loaded.workflow, dict[str, Usage](), dict[str, Usage]()
-    parts = Parts(lambda name: _counting(name, workflow), answer, evaluate, loaded.directory)
+    parts = Parts(lambda name: _counting(name, loaded), answer, evaluate, loaded.directory)
     unbounded = []
     for name, node in workflow.nodes.items():
         if isinstance(node, SearchNode):
@@ -101,7 +101,7 @@ def check_models(loaded: Loaded) -> None:
         check = getattr(find("backend", options.kind).module, "check", None)
         if check is not None:
             try:
-                check(options.located(loaded.directory))
+                check(loaded.model(name))
             except ConfigError as error:
                 raise ConfigError(f"models.{name}: {error}") from None
 
@@ -134,9 +134,8 @@ def refusal(workflow: Workflow, prediction: Prediction) -> str | None:
     return None
 
 
-def _counting(name: str, workflow: Workflow) -> Counting:
-    options = workflow.models[name]
-    return Counting(Identity(name), capabilities_of(options))
+def _counting(name: str, loaded: Loaded) -> Counting:
+    return Counting(Identity(name), capabilities_of(loaded.model(name)))
 
 
 def _asked(agent: Options, parts: Parts, problem: Problem, workflow: Workflow) -> dict[str, Usage]:

@@ -209,9 +209,9 @@ def _raw_models(loaded: Loaded, settings: Settings, opened: AsyncExitStack) -> d
     if unknown:
         raise ConfigError(f"backends are given for models that the workflow does not have: {', '.join(unknown)}")
     raw = dict(settings.backends)
-    for name, options in loaded.workflow.models.items():
+    for name in loaded.workflow.models:
         if name not in raw:
-            raw[name] = build_backend(options, loaded.directory)
+            raw[name] = build_backend(loaded.model(name))
             opened.push_async_callback(raw[name].aclose)
     return raw
 
@@ -228,9 +228,9 @@ def _stacked(raw: Mapping[str, Backend], journal: Journal, loaded: Loaded, setti
     return models
 
 
-def build_backend(options: ModelOptions, directory: Path) -> Backend:
-    """A raw backend; relative paths in its options start at ``directory``."""
-    backend: Backend = find("backend", options.kind).module.build(options.located(directory))
+def build_backend(options: ModelOptions) -> Backend:
+    """A raw backend."""
+    backend: Backend = find("backend", options.kind).module.build(options)
     return backend
 
 

@@ -4,8 +4,8 @@
 - Pulled: ``NAME.gguf`` in the cache, put there by ``pulling.pull`` or by hand.
 - Known: what ``pulling.py`` can fetch, whether it was fetched or not.
 
-The cache is ``$XDG_CACHE_HOME/branchwise/models`` or ``~/.cache/branchwise/models``; every function takes
-another one. No function here goes to the network.
+The cache is ``~/.cache/branchwise/models``, or where the environment says, which is read by the command line and
+the Python API and handed on; every function takes another one. No function here goes to the network.
 """
 
 from __future__ import annotations
@@ -70,9 +70,8 @@ class Model:
 
 
 def default_cache(environment: Mapping[str, str] | None = None) -> Path:
-    """Where pulled models lie; the environment is read here and nowhere else."""
-    found = os.environ if environment is None else environment
-    home = found.get("XDG_CACHE_HOME") or ""
+    """Where pulled models lie: below the environment's XDG_CACHE_HOME, or else below the home directory."""
+    home = (environment or {}).get("XDG_CACHE_HOME") or ""
     base = Path(home) if os.path.isabs(home) else Path.home() / ".cache"
     return base / "branchwise" / "models"
 

@@ -38,9 +38,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from branchwise.orchestrator.backends.catalogue import find
+from branchwise.orchestrator.backends.catalogue import Model, find
 from branchwise.orchestrator.backends.embedded_call import Call, ended
 from branchwise.orchestrator.backends.embedded_text import Texts
 from branchwise.orchestrator.backends.embedded_wire import Answers, Prompt, body_of
@@ -78,6 +78,7 @@ class Options(ModelOptions):
     )
     threads: int = Field(1, gt=0, le=256, description="Threads of the engine; more than free cores is slower.")
     max_in_flight: int = Field(DEFAULT_SLOTS, gt=0, description="Requests in flight; default: as many as slots.")
+    _cache: Path | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -86,16 +87,22 @@ class Options(ModelOptions):
             return {**given, "max_in_flight": given["slots"]}
         return given
 
-    def located(self, directory: Path) -> Options:
-        """The same with a relative path of a file starting at ``directory``; names stay names."""
+    def located(self, directory: Path, cache: Path | None = None) -> Options:
+        """The same with a relative path of a file starting at ``directory``; a name is looked up in ``cache``."""
         path = Path(self.model).expanduser()
         is_path = os.sep in self.model or self.model.endswith(".gguf")
-        return self.model_copy(update={"model": str(directory / path)}) if is_path else self
+        located = self.model_copy(update={"model": str(directory / path)} if is_path else None)
+        located._cache = cache
+        return located
+
+    def found(self) -> Model:
+        """The model of this name or at this path; ConfigError that says what there is."""
+        return find(self.model, self._cache)
 
 
 def check(options: Options) -> None:
     """ConfigError if there is no such model, its file is no GGUF, or the context is too long; loads nothing."""
-    found = find(options.model)
+    found = options.found()
     assert found.path is not None
     _context_tokens(options, read_header(found.path))
 
@@ -103,7 +110,7 @@ def check(options: Options) -> None:
 def capabilities(options: Options) -> Capabilities:
     """Whether this model takes chats, from its file's header; one that isn't there is ``check``'s business."""
     try:
-        path = find(options.model).path
+        path = options.found().path
         chat = path is None or bool(read_header(path).text("tokenizer.chat_template"))
     except ConfigError:
         return CAPABILITIES
@@ -119,7 +126,7 @@ class Embedded:
     """A GGUF model in this process. Close it when done: it holds threads and the model's memory."""
 
     def __init__(self, options: Options) -> None:
-        found = find(options.model)
+        found = options.found()
         assert found.path is not None
         header = read_header(found.path)
         invariant = header.matrix_types <= INVARIANT_TYPES

@@ -58,7 +58,7 @@ def evaluate(arguments: argparse.Namespace, environment: Mapping[str, str]) -> i
     prepared = [
         _prepared(part, path.parent, out / f"{number}-{_slug(part.title)}", seed, arguments.limit, environment)
         for number, part in enumerate(suite.parts, 1)
-        if _at_hand(part)
+        if _at_hand(part, environment)
     ]
     if not prepared:
         raise ConfigError(f"{path}: no part of the suite can run here")
@@ -76,11 +76,11 @@ def evaluate(arguments: argparse.Namespace, environment: Mapping[str, str]) -> i
     return 0
 
 
-def _at_hand(part: Part) -> bool:
+def _at_hand(part: Part, environment: Mapping[str, str]) -> bool:
     """False, and said, where a model that the part needs was never pulled."""
-    from branchwise.orchestrator.backends.catalogue import list_models
+    from branchwise.orchestrator.backends.catalogue import default_cache, list_models
 
-    present = {model.name for model in list_models() if model.present}
+    present = {model.name for model in list_models(default_cache(environment)) if model.present}
     missing = [name for name in part.needs if name not in present]
     for name in missing:
         print(f"left out: '{part.title}' needs {name} (branchwise models pull {name})", file=sys.stderr)

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from branchwise.orchestrator.api import load_task
+from branchwise.orchestrator.backends.catalogue import default_cache
 from branchwise.orchestrator.core.budget import RESOURCES
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.problem import Problem, problem
@@ -38,12 +39,18 @@ def workflow_of(arguments: argparse.Namespace, environment: Mapping[str, str]) -
 def loaded_from(path: Path, environment: Mapping[str, str], settings: tuple[str, ...]) -> Loaded:
     """A workflow file with settings applied, validated, its models at hand. It is called after its file at least."""
     loaded = load_workflow(path, environment, settings)
-    validate(loaded)
     if not loaded.workflow.name:
         named = loaded.workflow.model_copy(update={"name": path.stem})
         loaded = replace(loaded, workflow=named, data={**loaded.data, "name": path.stem})
-    check_models(loaded)
-    return loaded
+    return checked(loaded, environment)
+
+
+def checked(loaded: Loaded, environment: Mapping[str, str]) -> Loaded:
+    """The workflow, validated, its models found where the environment says. ConfigError lists all that is wrong."""
+    found = replace(loaded, cache=default_cache(environment))
+    validate(found)
+    check_models(found)
+    return found
 
 
 def budget_setting(text: str) -> str:

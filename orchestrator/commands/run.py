@@ -12,16 +12,14 @@ from pathlib import Path
 
 from branchwise.orchestrator.commands.ending import finish
 from branchwise.orchestrator.commands.interrupting import interruptible
-from branchwise.orchestrator.commands.preparing import portable, predicted, task_of, workflow_of
+from branchwise.orchestrator.commands.preparing import checked, portable, predicted, task_of, workflow_of
 from branchwise.orchestrator.commands.progress import shown
 from branchwise.orchestrator.core.errors import ConfigError, JournalError, Suspended
 from branchwise.orchestrator.core.roles import Task
 from branchwise.orchestrator.journal.manifest import PLAN_FILE, Manifest
 from branchwise.orchestrator.journal.reader import recorded
-from branchwise.orchestrator.predict import check_models
 from branchwise.orchestrator.session import Settings, open_session
 from branchwise.orchestrator.workflow.load import Loaded, read_workflow
-from branchwise.orchestrator.workflow.validate import validate
 
 RUNS = Path("runs")
 
@@ -72,9 +70,7 @@ def resume(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
 def recorded_workflow(manifest: Manifest, environment: Mapping[str, str]) -> Loaded:
     """The workflow that a run was started with, ``${NAME}`` filled in anew."""
     loaded = read_workflow(manifest.plan, environment, Path(manifest.directory), manifest.source)
-    validate(loaded)
-    check_models(loaded)
-    return loaded
+    return checked(loaded, environment)
 
 
 def conduct(loaded: Loaded, task: Task, settings: Settings, *, as_json: bool) -> int:

@@ -85,8 +85,8 @@ class ModelOptions(Options):
         """The address of the server that answers, without what may be secret in it; empty where there is none."""
         return ""
 
-    def located(self, directory: Path) -> ModelOptions:
-        """The same options, with relative paths starting at ``directory`` where a kind has paths."""
+    def located(self, directory: Path, cache: Path | None = None) -> ModelOptions:
+        """The same options, where a kind has files: those named are in ``directory``, those pulled in ``cache``."""
         return self
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.options import ModelOptions
 from branchwise.orchestrator.workflow.spec import Workflow
 from branchwise.orchestrator.workflow.yaml_file import Lines, apply_setting, read_yaml, validated
 
@@ -16,7 +17,8 @@ from branchwise.orchestrator.workflow.yaml_file import Lines, apply_setting, rea
 class Loaded:
     """A workflow, the data it was made of before ``${NAME}`` was filled in, and where its paths start.
 
-    ``source`` and ``lines`` say where each key was written, for messages.
+    ``source`` and ``lines`` say where each key was written, for messages; ``cache`` where pulled models lie, None
+    for the usual place.
     """
 
     workflow: Workflow
@@ -24,6 +26,11 @@ class Loaded:
     directory: Path
     source: str = "workflow"
     lines: Lines = field(default_factory=dict)
+    cache: Path | None = None
+
+    def model(self, name: str) -> ModelOptions:
+        """The options of one model, as they are to be used: its files are found."""
+        return self.workflow.models[name].located(self.directory, self.cache)
 
 
 def load_workflow(path: Path, environment: Mapping[str, str], settings: tuple[str, ...] = ()) -> Loaded:

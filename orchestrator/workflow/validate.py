@@ -35,8 +35,8 @@ class Wrong:
 def validate(loaded: Loaded) -> None:
     """Raise ConfigError that lists everything that is wrong, a line each, with file, line and key."""
     workflow = loaded.workflow
-    rules = (_wrong_names, _wrong_needs, _wrong_pairings, _wrong_roles, _wrong_policies, _wrong_servers)
-    found = [wrong for rule in rules for wrong in rule(workflow)]
+    rules = (_wrong_names, _wrong_pairings, _wrong_roles, _wrong_policies, _wrong_servers)
+    found = [*_wrong_needs(loaded), *(wrong for rule in rules for wrong in rule(workflow))]
     found = found or list(_wrong_shape(workflow))
     if found:
         raise ConfigError(
@@ -111,7 +111,8 @@ def _wrong_targets(name: str, node: SearchNode | AgentNode, names: list[str]) ->
             yield Wrong(place, f"no node '{target}'{suggestion(target, names)}")
 
 
-def _wrong_needs(workflow: Workflow) -> Iterator[Wrong]:
+def _wrong_needs(loaded: Loaded) -> Iterator[Wrong]:
+    workflow = loaded.workflow
     for place, role, options in parts_of(workflow):
         try:
             needs = needs_of(workflow, place, role, options)
@@ -122,7 +123,7 @@ def _wrong_needs(workflow: Workflow) -> Iterator[Wrong]:
             if model not in workflow.models:
                 yield Wrong((*place, "model"), f"no model '{model}'{suggestion(model, list(workflow.models))}")
                 continue
-            for need in sorted(need for need in wanted if not _can(workflow.models[model], need)):
+            for need in sorted(need for need in wanted if not _can(loaded.model(model), need)):
                 able = [kind.name for kind in usable("backend").values() if getattr(kind.module.CAPABILITIES, need)]
                 yield Wrong(
                     place,

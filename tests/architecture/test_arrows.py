@@ -90,6 +90,18 @@ def test_heavy_packages_stay_in_their_one_home(file: Path) -> None:
         assert homes is None or str(file.relative_to(ROOT)) in homes, f"{module} is imported in {file}"
 
 
+def test_the_environment_is_read_at_the_edges_only() -> None:
+    reading = {str(file.relative_to(ROOT)) for file in files() if "environ" in names(file) or "getenv" in names(file)}
+    assert reading == {"orchestrator/cli.py", "orchestrator/api.py"}
+
+
+def names(file: Path) -> set[str]:
+    """The attributes that a file uses, and what it imports by name."""
+    tree = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    imported = {alias.name for node in tree if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return imported | {node.attr for node in tree if isinstance(node, ast.Attribute)}
+
+
 def test_core_knows_only_the_standard_library_and_pydantic() -> None:
     import sys
 

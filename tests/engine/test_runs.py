@@ -256,7 +256,7 @@ async def test_a_model_that_was_loaded_is_closed_where_the_next_one_can_not_be(
 ) -> None:
     loaded: list[Closable] = []
 
-    def load(options: Any, directory: Path) -> ScriptedBackend:
+    def load(options: Any) -> ScriptedBackend:
         if loaded:
             raise ConfigError("damaged")
         loaded.append(Closable(script))
