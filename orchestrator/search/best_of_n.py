@@ -2,7 +2,8 @@
 
 1. Ask for N whole answers from the root, numbered 0 to N - 1 (so best-of-16 finds best-of-8's draws).
 2. Finish when all have been told, or as soon as the ``stop`` rule has seen enough; what is still out is then
-   cancelled. ``esc`` and ``doubling`` ask for no more than their present window before they look.
+   cancelled. ``esc`` and ``doubling`` ask for no more than their present window before they look. Draws that
+   state no answer have no vote: they count towards N, but neither for nor against anybody.
 
 Without a reward and with ``select: majority`` this is self-consistency (Wang et al., arXiv 2203.11171). The stop
 rules, which look at votes alone, stand in stopping.py.
@@ -32,7 +33,9 @@ class Options(_Options):
         description="Draws a ticket; without a reward they share one request where the model allows it.",
     )
     stop: Rule = Field(
-        "none", description="When fewer answers are enough; the rules look at votes, so for select: majority."
+        "none",
+        description="When fewer votes are enough. decided: nobody can overtake the leader; beta, dirichlet: it is "
+        "ahead with confidence; esc: the votes of a window agree; doubling: 2, 4, 8, ... draws, until agreement.",
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="For beta and dirichlet: how sure of the leader.")
     agreement: float = Field(0.75, gt=0, le=1, description="For doubling: the leader's share of the votes.")
