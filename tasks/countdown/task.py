@@ -8,6 +8,7 @@
    whatever order.
 4. The key is no text but a check: every line uses numbers at hand, computes right and names what is left, and the
    last result is the target.
+5. With ``world``, a search acts the steps out (world.py) instead of only writing them down.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.message import user
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.problem import Problem
-from branchwise.orchestrator.core.roles import Grade
+from branchwise.orchestrator.core.roles import Environment, Grade
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
+from branchwise.orchestrator.core.world import World
 from branchwise.tasks.countdown.generator import (
     MAX_NUMBERS,
     MIN_NUMBERS,
@@ -33,10 +35,12 @@ from branchwise.tasks.countdown.generator import (
     parse_problem,
 )
 from branchwise.tasks.countdown.rules import MAX_LINES, Step, follow, parse_step
+from branchwise.tasks.countdown.world import Countdown, world
 
 BETWEEN: Final = "; "
 """Stands between the steps of an answer."""
 _MAX_CHARACTERS: Final = 2_000
+_ENDED: Final = (StopReason.ANSWERED, StopReason.ENVIRONMENT_DONE)
 
 
 class Options(_Options):
@@ -46,6 +50,7 @@ class Options(_Options):
     numbers: int = Field(4, ge=MIN_NUMBERS, le=MAX_NUMBERS, description="Numbers given in each problem.")
     count: int = Field(100, gt=0, le=100_000, description="Number of problems.")
     seed: int | None = Field(None, description="Which problems; default: the run's seed.")
+    world: bool = Field(False, description="Act the steps out: each is checked, and its reward is the outcome's.")
 
 
 class CountdownTask:
@@ -53,8 +58,9 @@ class CountdownTask:
 
     name = "countdown"
 
-    def __init__(self, puzzles: Sequence[Puzzle]) -> None:
+    def __init__(self, puzzles: Sequence[Puzzle], world: World | None = None) -> None:
         self._puzzles = {_id_of(puzzle): puzzle for puzzle in puzzles}
+        self.world = world
 
     def problems(self) -> Iterator[Problem]:
         """The problems, in the order in which they were drawn."""
@@ -62,10 +68,14 @@ class CountdownTask:
             metadata = {"numbers": len(puzzle.numbers), "target": puzzle.target}
             yield Problem(problem_id, (user(puzzle.text),), metadata)
 
+    def environment(self, of: Problem) -> Environment:
+        """One episode with this problem's puzzle; KeyError for an unknown problem."""
+        return Countdown(self._puzzles[of.id])
+
     def answer(self, trajectory: Trajectory) -> Answer | None:
         """The steps, if all can be read, the last one claims the target and was not cut off."""
         puzzle = parse_problem(trajectory.problem.text)
-        if puzzle is None or (trajectory.stop is not StopReason.ANSWERED and not trajectory.text.endswith("\n")):
+        if puzzle is None or (trajectory.stop not in _ENDED and not trajectory.text.endswith("\n")):
             return None
         steps = _steps(trajectory.text)
         if not steps or steps[-1].result != puzzle.target:
@@ -90,9 +100,10 @@ def build(options: Options, *, seed: int = 0) -> CountdownTask:
     """The task; ``seed`` is used where the options set none. ConfigError if there are too few."""
     rng = random.Random(options.seed if options.seed is not None else seed)
     try:
-        return CountdownTask(evaluation_puzzles(rng, options.count, options.numbers))
+        puzzles = evaluation_puzzles(rng, options.count, options.numbers)
     except ValueError as error:
         raise ConfigError(f"countdown: {error}; ask for fewer problems or more numbers") from error
+    return CountdownTask(puzzles, world(options.numbers) if options.world else None)
 
 
 def _steps(text: str) -> list[Step]:

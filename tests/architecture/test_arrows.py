@@ -36,6 +36,9 @@ HEAVY = {
     "docker": set(),
     "sympy": set(),
     "torch": set(),
+    "alfworld": {"tasks/alfworld/opening.py"},
+    "fast_downward": {"tasks/alfworld/opening.py"},
+    "textworld": {"tasks/alfworld/opening.py", "tasks/alfworld/caches.py"},
 }
 """Heavy packages and their one home."""
 
