@@ -91,7 +91,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--initial", type=Path, help="weights to start from (verifier.pt); none for a fresh model")
     parser.add_argument("--extra-layers", type=int, default=0, help="layers put on top of the initial ones")
     parser.add_argument("--soft", action="store_true", help="learn the labels as shares instead of + or -")
-    add_arguments(parser, DEFAULT_STEPS, rate=2e-4, fall_share=0.8, batch=32)
+    add_arguments(parser, DEFAULT_STEPS, rate=1e-4, fall_share=0.8, batch=32)
     parser.add_argument("--held-out", type=int, default=500, help="rows kept back to watch progress")
     return parser.parse_args()
 
