@@ -24,10 +24,11 @@ from typing import Literal, get_args
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.options import ModelOptions, Options
 
-Role = Literal["search", "reward", "agent", "backend", "task"]
+Role = Literal["search", "reward", "judge", "agent", "backend", "task"]
 FOLDERS: dict[Role, str] = {
     "search": "branchwise.orchestrator.search",
     "reward": "branchwise.orchestrator.rewards",
+    "judge": "branchwise.orchestrator.judges",
     "agent": "branchwise.agents",
     "backend": "branchwise.orchestrator.backends",
     "task": "branchwise.tasks",

@@ -36,6 +36,8 @@ def check(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     print(f"{arguments.workflow}: correct")
     print(f"nodes: {', '.join(workflow.nodes)}; models: {', '.join(workflow.models)}\n")
     print("\n".join(_table(workflow, prediction, len(problems))))
+    for name, count in prediction.comparisons.items():
+        print(f"\nnodes.{name}.tournament: at most {count} comparisons a problem")
     print(f"\n{EXPLAINED}")
     for warning in warnings:
         print(f"Note: {warning}", file=sys.stderr)
@@ -92,6 +94,7 @@ def _as_json(workflow: Workflow, prediction: Prediction, count: int | None, warn
             **_values(whole),
             "roles": {r: _values(u) for r, u in prediction.per_problem.items()},
         },
+        "at_most_compared": prediction.comparisons,
         "at_most_in_total": _values(_times(whole, count)) if count else None,
         "budget": workflow.budget.model_dump(mode="json", exclude_none=True),
         "notes": warnings,

@@ -17,6 +17,7 @@ from branchwise.orchestrator.plugins import Kind, Role, kinds, suggestion
 HEADINGS: dict[Role, str] = {
     "search": "Search algorithms (nodes.NAME.algorithm)",
     "reward": "Rewards (nodes.NAME.reward)",
+    "judge": "Judges of pairs (nodes.NAME.tournament.judge)",
     "agent": "Agents (nodes.NAME.policy, nodes.NAME.agent)",
     "backend": "Backends (models.NAME)",
     "task": "Tasks (--tasks KIND:option=value,...)",

@@ -7,6 +7,7 @@ role       folder                      build
 =========  ==========================  ======================================================
 search     orchestrator/search/        ``build(options, root, seed: int) -> Search``
 reward     orchestrator/rewards/       ``build(options, parts: Parts) -> RewardModel``
+judge      orchestrator/judges/        ``build(options, parts: Parts) -> PairJudge``
 agent      agents/                     ``build(options, parts: Parts) -> Agent``
 backend    orchestrator/backends/      ``build(options) -> Backend`` and ``CAPABILITIES``
 task       tasks/NAME/                 ``build(options, *, seed: int = 0) -> Task``

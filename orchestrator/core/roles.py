@@ -122,6 +122,28 @@ class RewardModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Two finished candidates for the same problem."""
+
+    first: Candidate
+    second: Candidate
+
+
+class PairJudge(Protocol):
+    """Says how likely the first of two candidates is the better one: a judgement on the probability scale.
+
+    Same length, same order; a comparison that can't be made is a failure, never raised for the whole batch.
+    """
+
+    @property
+    def source(self) -> Source: ...
+    async def compare(self, pairs: Sequence[Pair]) -> list[Judgement]: ...
+    def bound(self, pair: Pair) -> Usage:
+        """The most that comparing this pair can use, without retries."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Grade:
     """The task's verdict on a final answer: correct in [0, 1], or ungraded (None) where there is no key."""
 

@@ -17,7 +17,7 @@ from branchwise.orchestrator.core.budget import Account, Tally
 from branchwise.orchestrator.core.decisions import Decision, Told
 from branchwise.orchestrator.core.errors import BudgetRefused, Failure
 from branchwise.orchestrator.core.events import Decided
-from branchwise.orchestrator.core.expansion import Expansion, Outcome
+from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Agent, Reply, Search, View
@@ -25,6 +25,7 @@ from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.selection import Rule, Selection, select
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
+from branchwise.orchestrator.engine.contest import Contest, Contested
 from branchwise.orchestrator.engine.driver import Driver
 from branchwise.orchestrator.engine.expand import Means, bound_of, expand
 from branchwise.orchestrator.engine.purse import Purse
@@ -36,7 +37,10 @@ from branchwise.orchestrator.journal.effects import Effects
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """What a search node does: the algorithm, the means of its expansions, the rule that picks the answer."""
+    """What a search node does: the algorithm, the means of its expansions, the rule that picks the answer.
+
+    A ``contest`` among the candidates picks it instead.
+    """
 
     node: str
     algorithm: Callable[[Trajectory], Search]
@@ -44,6 +48,7 @@ class SearchPlan:
     rule: Rule
     window: int = 64
     order: Literal["ticket", "arrival"] = "ticket"
+    contest: Contest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,23 @@ class Episode:
         finally:
             self.drawn.merge(driver.tally)
             self.cancelled.merge(driver.cancelled)
-        return Searched(select(plan.rule, search.candidates()), stop)
+        selection = select(plan.rule, search.candidates())
+        return await self._contested(plan, search.candidates(), Searched(selection, stop))
+
+    async def _contested(self, plan: SearchPlan, candidates: list[Candidate], searched: Searched) -> Searched:
+        """What a tournament makes of a search's candidates; without one, what was selected."""
+        contest, seed = plan.contest, seed_for(self.run.seed, self.problem.id, (), "tournament", plan.means.attempt)
+        entrants = contest.entrants(candidates, seed) if contest is not None else []
+        if contest is None or not entrants:
+            return searched
+        contested = Contested(contest, entrants, seed)
+        try:
+            with scope(problem_id=self.problem.id, node=plan.node, account=self.run.account):
+                await contested.play(self.account, self.run.account, self.run.seconds_left(self.problem.id))
+        finally:
+            self.drawn.merge(contested.drawn)
+            self.failures += contested.failures
+        return Searched(contested.selection(candidates), contested.stop or searched.stop)
 
     async def ask(self, node: str, agent: Agent, view: View, role: str, price: Price) -> Reply:
         """One reply of one agent. BoundaryError or BudgetRefused where there is none."""

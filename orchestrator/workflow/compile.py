@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from branchwise.orchestrator.core.expansion import Candidate
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import Parts, Price
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.batch import Solve
+from branchwise.orchestrator.engine.contest import Contest
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
 from branchwise.orchestrator.engine.expand import Means, arm
 from branchwise.orchestrator.plugins import find
@@ -92,7 +93,8 @@ def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
     def start(root: Trajectory) -> Any:
         return build(algorithm, root, seed_for(seed, root.problem.id, root.lineage, "search"))
 
-    return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit))
+    contest = contest_of(workflow, node, parts)
+    return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit, contest=contest))
 
 
 def means_of(workflow: Workflow, node: SearchNode, parts: Parts, seed: int) -> Means:
@@ -104,6 +106,17 @@ def means_of(workflow: Workflow, node: SearchNode, parts: Parts, seed: int) -> M
     models |= {arm("policy", name): getattr(each, "model", None) for name, each in node.policies.items()}
     prices = {purpose: workflow.models[model].price for purpose, model in models.items() if model is not None}
     return Means(policy, reward, parts.answer, seed, together=node.together, prices=prices, policies=policies)
+
+
+def contest_of(workflow: Workflow, node: SearchNode, parts: Parts) -> Contest | None:
+    """The tournament among a search node's answers, if it has one. ConfigError where its judge can't be built."""
+    chosen = node.tournament
+    if chosen is None:
+        return None
+    judge = find("judge", chosen.judge.kind).module.build(chosen.judge, parts)
+    model = getattr(chosen.judge, "model", None)
+    price = workflow.models[model].price if model is not None else Price()
+    return Contest(chosen.rule, judge, price, chosen.rounds, chosen.pool, chosen.distinct, chosen.seeding)
 
 
 def _most_supersteps(workflow: Workflow) -> int:

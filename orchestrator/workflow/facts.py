@@ -43,6 +43,7 @@ def _facts(node: SearchNode | AgentNode) -> NodeFacts:
     algorithm, reward = node.algorithm, node.reward
     parts = {"policy": node.policy} | {arm("policy", name): policy for name, policy in node.policies.items()}
     parts |= {"verifier": reward} if reward is not None else {}
+    parts |= {"judge": node.tournament.judge} if node.tournament is not None else {}
     return NodeFacts(
         kind="search",
         models=_models(parts),
@@ -50,7 +51,7 @@ def _facts(node: SearchNode | AgentNode) -> NodeFacts:
         options=algorithm.model_dump(mode="json", exclude={"kind"}),
         reward=reward.kind if reward is not None else "",
         reward_source=source_of(reward) if reward is not None else None,
-        select=node.rule,
+        select=node.rule if node.tournament is None else f"tournament: {node.tournament.rule}",
         most_draws=most_draws(algorithm),
     )
 

@@ -44,9 +44,8 @@ def search_step(name: str, plan: SearchPlan) -> Step:
         visits = _visited(state, name)
         searched = await episode.search(_at_visit(plan, visits[name]))
         selection = searched.selection
-        votes = tuple(
-            (votes.canonical, votes.weight if plan.means.reward else votes.count) for votes in selection.tally
-        )
+        weighed = plan.means.reward is not None or plan.contest is not None
+        votes = tuple((votes.canonical, votes.weight if weighed else votes.count) for votes in selection.tally)
         draft = selection.candidate or state.get("draft")
         return {
             "draft": draft,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from branchwise.orchestrator.core import tournaments
 from branchwise.orchestrator.core.budget import Budget
 from branchwise.orchestrator.core.options import ModelOptions, Options
 from branchwise.orchestrator.core.selection import Rule
@@ -23,10 +24,12 @@ def _one_of(role: Role) -> Any:
 if TYPE_CHECKING:
     Algorithm: TypeAlias = Options
     Reward: TypeAlias = Options
+    Judge: TypeAlias = Options
     Agent: TypeAlias = Options
     Model: TypeAlias = ModelOptions
 else:
-    Algorithm, Reward, Agent, Model = (_one_of(role) for role in ("search", "reward", "agent", "backend"))
+    _ROLES: tuple[Role, ...] = ("search", "reward", "judge", "agent", "backend")
+    Algorithm, Reward, Judge, Agent, Model = map(_one_of, _ROLES)
 
 
 class _Closed(BaseModel):
@@ -39,6 +42,21 @@ class _Node(_Closed):
     )
     max_visits: int | None = Field(None, gt=0, description="Times this node may be entered for one problem.")
     otherwise: str = Field(END, description="Where to go instead when max_visits is used up.")
+
+
+class Tournament(_Closed):
+    """A tournament among the finished answers of a search."""
+
+    rule: tournaments.Rule = Field("knockout", description="Who is compared with whom, and what makes the winner.")
+    judge: Judge = Field(description="Who compares.")
+    rounds: int = Field(
+        2, gt=0, description="Of bootstrap: references. Of bradley_terry: neighbours that each one is compared with."
+    )
+    pool: int = Field(16, gt=0, le=64, description="Most candidates that take part: those of the greatest value.")
+    distinct: bool = Field(True, description="One candidate for each answer, that of the greatest value.")
+    seeding: Literal["value", "chance"] = Field(
+        "value", description="Order of the candidates, in which ties are decided and the knockout's bracket is made."
+    )
 
 
 class SearchNode(_Node):
@@ -56,6 +74,9 @@ class SearchNode(_Node):
         None,
         description="Which finished answer wins; default: the algorithm's own rule if it has one, else weighted with "
         "a reward, majority without.",
+    )
+    tournament: Tournament | None = Field(
+        None, description="Instead of select: comparing finished answers in pairs, after the search."
     )
     together: bool = Field(
         False, description="Draw an expansion's children in one request, and score them when all of them are there."

@@ -35,7 +35,7 @@ class Wrong:
 def validate(loaded: Loaded) -> None:
     """Raise ConfigError that lists everything that is wrong, a line each, with file, line and key."""
     workflow = loaded.workflow
-    rules = (_wrong_names, _wrong_pairings, _wrong_roles, _wrong_policies, _wrong_servers)
+    rules = (_wrong_names, _wrong_pairings, _wrong_roles, _wrong_policies, _wrong_tournaments, _wrong_servers)
     found = [*_wrong_needs(loaded), *(wrong for rule in rules for wrong in rule(workflow))]
     found = found or list(_wrong_shape(workflow))
     if found:
@@ -70,6 +70,8 @@ def parts_of(workflow: Workflow) -> Iterator[tuple[Place, str, Options]]:
             yield ("nodes", name, "policies", each), "agent", policy
         if node.reward is not None:
             yield ("nodes", name, "reward"), "reward", node.reward
+        if node.tournament is not None:
+            yield ("nodes", name, "tournament", "judge"), "judge", node.tournament.judge
 
 
 def routes_of(node: SearchNode | AgentNode) -> tuple[str, ...]:
@@ -176,11 +178,23 @@ def _wrong_roles(workflow: Workflow) -> Iterator[Wrong]:
             roles.append(role_of(node.agent))
         else:
             roles += ["policy"] + (["verifier"] if node.reward is not None else [])
+            roles += ["judge"] if node.tournament is not None else []
     for scope in ("run", "problem", "branch"):
         for role in getattr(workflow.budget, scope).roles:
             if role not in roles:
                 message = f"nobody has this role{suggestion(role, sorted(set(roles)))}"
                 yield Wrong(("budget", scope, "roles", role), message)
+
+
+def _wrong_tournaments(workflow: Workflow) -> Iterator[Wrong]:
+    for name, node in workflow.nodes.items():
+        if not isinstance(node, SearchNode) or node.tournament is None:
+            continue
+        if node.select is not None:
+            yield Wrong(("nodes", name, "select"), "the tournament chooses the answer: leave one of the two out")
+        if node.reward is None and getattr(node.tournament.judge, "wants_reward", False):
+            message = f"{node.tournament.judge.kind} compares by a reward and there is none"
+            yield Wrong(("nodes", name, "tournament", "judge"), message)
 
 
 def _wrong_policies(workflow: Workflow) -> Iterator[Wrong]:

@@ -14,6 +14,7 @@ ALLOWED: dict[str, set[str]] = {
     "orchestrator.core": set(),
     "orchestrator.search": MODELS,
     "orchestrator.rewards": MODELS,
+    "orchestrator.judges": MODELS,
     "orchestrator.backends": MODELS,
     "agents": MODELS,
     "sandboxes": MODELS,

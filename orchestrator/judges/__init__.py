@@ -1,0 +1,1 @@
+"""Judges of pairs: which of two finished candidates is the better one; the file name is the kind."""

@@ -1,0 +1,150 @@
+"""A model as the judge of pairs: it is shown two answers, A and B, and would say which one is better.
+
+1. Ask with one order, and with ``swap`` with the other too. One token is drawn each time, and p(A) / (p(A) + p(B)) is
+   read from its log-probabilities.
+2. The probability that the first is better is p, or the mean of p(first, second) and 1 - p(second, first).
+3. Where the two orders contradict each other, the judge goes by the place and not by the answer: one half.
+
+A label that is not among the alternatives returned is taken at the least likely one's probability; if both are
+missing nothing is said. Position bias and the swap against it: Zheng et al., arXiv 2306.05685, section 3.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Coroutine, Sequence
+from string import Template
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field
+
+from branchwise.orchestrator.core.errors import BackendError, RewardFailure
+from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.message import user
+from branchwise.orchestrator.core.options import Options as _Options
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.request import Draw, Request
+from branchwise.orchestrator.core.roles import Backend, Pair
+from branchwise.orchestrator.core.usage import Usage
+
+T = TypeVar("T")
+PROMPT = (
+    "Task:\n$problem\n\nAnswer A:\n$first\n\nAnswer B:\n$second\n\n"
+    "Which answer is better? Say A or B, and nothing else.\n"
+)
+
+
+class Options(_Options):
+    """Options of the model as a judge of pairs."""
+
+    kind: Literal["ab_prompt"] = "ab_prompt"
+    model: str = Field(description="Name of the model that compares.")
+    prompt: str = Field(PROMPT, description="Template; $problem, $first and $second are filled in.")
+    style: Literal["chat", "completion"] = Field(
+        "chat", description="Send the prompt as a user's message, or as plain text to be continued."
+    )
+    first: str = Field("A", min_length=1, description="The label of the answer that is shown first.")
+    second: str = Field("B", min_length=1, description="The label of the other one.")
+    swap: bool = Field(True, description="Ask in both orders, two calls a comparison.")
+    alternatives: int = Field(8, ge=2, description="Log-probabilities asked for at the label's position.")
+
+
+class AbPrompt:
+    """Asks a model about pairs."""
+
+    source: Source = "judge"
+
+    def __init__(self, options: Options, model: Backend) -> None:
+        self._options, self._model = options, model
+        self._template = Template(options.prompt)
+
+    async def compare(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """The probability that the first is better, or why nothing could be said."""
+        return await together([self._compare(pair) for pair in pairs])
+
+    def bound(self, pair: Pair) -> Usage:
+        """One token a call; a call in each order."""
+        calls = [self._model.count_prompt(self._request(one)) for one in self._orders(pair)]
+        return Usage(
+            sum(tokens for tokens, _ in calls), len(calls), calls=len(calls), exact=all(exact for _, exact in calls)
+        )
+
+    async def _compare(self, pair: Pair) -> Judgement:
+        try:
+            draws = await together([self._model.generate(self._request(one)) for one in self._orders(pair)])
+            chances = [self._read(draw) for (draw,) in draws]
+        except (BackendError, RewardFailure) as error:
+            return failed(str(error), self.source)
+        return judged(agreed(*chances), scale="probability", source=self.source)
+
+    def _orders(self, pair: Pair) -> list[Pair]:
+        return [pair, Pair(pair.second, pair.first)] if self._options.swap else [pair]
+
+    def _read(self, draw: Draw) -> float:
+        chance = label_chance(draw, self._options.first, self._options.second)
+        if chance is None:
+            raise RewardFailure(f"neither label is among the alternatives: {draw.text[:40]!r}")
+        return chance
+
+    def _request(self, pair: Pair) -> Request:
+        prompt = self._template.safe_substitute(
+            problem=pair.first.trajectory.problem.text,
+            first=pair.first.trajectory.text,
+            second=pair.second.trajectory.text,
+        )
+        chat = self._options.style == "chat"
+        return Request(
+            messages=(user(prompt),) if chat else (),
+            prompt=None if chat else prompt,
+            max_tokens=1,
+            temperature=0.0,
+            seed=0,
+            logprobs=self._options.alternatives,
+        )
+
+
+async def together(wanted: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Everything at once; the first error ends it all and is raised as it is."""
+    tasks: list[asyncio.Task[T]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in wanted]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def agreed(chance: float, swapped: float | None = None) -> float:
+    """How likely the first is better by one order's word or both; one half where the orders contradict each other."""
+    if swapped is None:
+        return chance
+    other = 1 - swapped
+    return 0.5 if (chance - 0.5) * (other - 0.5) < 0 else (chance + other) / 2
+
+
+def label_chance(draw: Draw, one: str, other: str) -> float | None:
+    """p(one) / (p(one) + p(other)) at a draw's first token, white space aside; None where neither is listed."""
+    if not draw.logprobs:
+        return None
+    first = draw.logprobs[0]
+    listed = {**dict(first.top), first.token: first.logprob}
+    chances = [
+        math.fsum(math.exp(logprob) for token, logprob in listed.items() if token.strip() == label)
+        for label in (one, other)
+    ]
+    least = math.exp(min(listed.values()))
+    if not any(chances):
+        return None
+    p, q = (chance or least for chance in chances)
+    return p / (p + q) if p + q else 0.5
+
+
+def needs(options: Options) -> dict[str, frozenset[str]]:
+    """Log-probabilities after a chat or a plain text."""
+    return {options.model: frozenset({options.style, "logprobs"})}
+
+
+def build(options: Options, parts: Parts) -> AbPrompt:
+    """The judge over its model."""
+    return AbPrompt(options, parts.model(options.model))
