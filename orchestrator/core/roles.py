@@ -37,6 +37,12 @@ class Search(Protocol):
     def candidates(self) -> list[Candidate]: ...
 
 
+class Recommending(Search, Protocol):
+    """A search that says itself which candidate it would answer with: its Options' ``own_select`` is recommended."""
+
+    def recommended(self) -> Candidate | None: ...
+
+
 class Backend(Protocol):
     """A way to reach a model. ``generate`` returns exactly ``request.n`` draws or raises BackendError.
 

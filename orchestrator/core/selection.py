@@ -1,8 +1,9 @@
 """Answer selection: which of the finished candidates gives the answer.
 
-``naive``      the candidate with the greatest value.
-``majority``   the most frequent canonical answer.
-``weighted``   the canonical answer with the greatest sum of vote weights (weighted best-of-N).
+``naive``        the candidate with the greatest value.
+``majority``     the most frequent canonical answer.
+``weighted``     the canonical answer with the greatest sum of vote weights (weighted best-of-N).
+``recommended``  the candidate that the search itself would answer with, if it says one; else as ``naive``.
 
 1. A candidate that failed or states no answer has no vote and is never selected.
 2. Candidates whose value is missing rank behind those with a value, and add nothing to a weighted vote.
@@ -22,7 +23,7 @@ from typing import Literal
 
 from branchwise.orchestrator.core.expansion import Candidate
 
-Rule = Literal["naive", "majority", "weighted"]
+Rule = Literal["naive", "majority", "weighted", "recommended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,19 @@ class Selection:
     tally: tuple[Votes, ...] = ()
 
 
-def select(rule: Rule, candidates: Sequence[Candidate]) -> Selection:
-    """Select by ``rule``; ValueError where naive selection would compare values on different scales."""
+def select(rule: Rule, candidates: Sequence[Candidate], recommended: Candidate | None = None) -> Selection:
+    """Select by ``rule``; ValueError where naive selection would compare values on different scales.
+
+    ``recommended`` is what the search would answer with, one of the candidates.
+    """
     voters = [each for each in candidates if each.answer is not None and each.failure is None]
     groups = _grouped(voters)
     tally = tuple(_votes(canonical, members) for canonical, members in groups.items())
     if not voters:
         return Selection(None)
-    if rule == "naive":
+    if rule == "recommended" and recommended in voters:
+        return Selection(recommended, tally)
+    if rule in ("naive", "recommended"):
         return Selection(_best(voters), tally)
     winner = max(tally, key=lambda votes: votes.count if rule == "majority" else votes.weight)
     return Selection(groups[winner.canonical][0], tally)

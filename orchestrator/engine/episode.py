@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 from branchwise.orchestrator.core.budget import Account, Tally
 from branchwise.orchestrator.core.decisions import Decision, Told
@@ -20,7 +20,7 @@ from branchwise.orchestrator.core.events import Decided
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.problem import Problem
-from branchwise.orchestrator.core.roles import Agent, Reply, Search, View
+from branchwise.orchestrator.core.roles import Agent, Recommending, Reply, Search, View
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.selection import Rule, Selection, select
@@ -96,7 +96,8 @@ class Episode:
         finally:
             self.drawn.merge(driver.tally)
             self.cancelled.merge(driver.cancelled)
-        selection = select(plan.rule, search.candidates())
+        recommended = cast(Recommending, search).recommended() if plan.rule == "recommended" else None
+        selection = select(plan.rule, search.candidates(), recommended)
         return await self._contested(plan, search.candidates(), Searched(selection, stop))
 
     async def _contested(self, plan: SearchPlan, candidates: list[Candidate], searched: Searched) -> Searched:

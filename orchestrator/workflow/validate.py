@@ -162,7 +162,12 @@ def _can(model: Options, need: str) -> bool:
 
 def _wrong_pairings(workflow: Workflow) -> Iterator[Wrong]:
     for name, node in workflow.nodes.items():
-        if isinstance(node, SearchNode) and node.reward is None:
+        if not isinstance(node, SearchNode):
+            continue
+        recommends = getattr(node.algorithm, "own_select", None) == "recommended"
+        if node.rule == "recommended" and not recommends:
+            yield Wrong(("nodes", name, "select"), f"{node.algorithm.kind} recommends no answer itself")
+        elif node.reward is None:
             if getattr(node.algorithm, "wants_reward", False):
                 message = f"{node.algorithm.kind} is steered by a reward and there is none"
                 yield Wrong(("nodes", name, "reward"), message)

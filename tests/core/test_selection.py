@@ -14,7 +14,7 @@ from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.selection import Rule, logistic, select, vote_weight
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 
-RULES: tuple[Rule, ...] = ("naive", "majority", "weighted")
+RULES: tuple[Rule, ...] = ("naive", "majority", "weighted", "recommended")
 
 
 def candidate(answer: str | None, value: float | None = None, scale: Scale = "probability") -> Candidate:
@@ -91,6 +91,14 @@ def test_the_tally_counts_and_weighs() -> None:
         ("1", "1", 2, 0.75),
         ("2", "2", 1, 0.25),
     ]
+
+
+def test_what_the_search_recommends_is_taken_if_it_states_an_answer() -> None:
+    voters = [candidate("1", 0.9), candidate("2", 0.1), candidate(None, 1.0)]
+    assert select("recommended", voters, voters[1]).candidate is voters[1]
+    assert select("recommended", voters, voters[2]).candidate is voters[0]
+    assert select("recommended", voters).candidate is voters[0]
+    assert select("naive", voters, voters[1]).candidate is voters[0]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["1", "2", "1.0", None]), st.none() | st.floats(0, 1)), max_size=12))

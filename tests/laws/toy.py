@@ -28,6 +28,20 @@ SMALL: dict[str, list[dict[str, object]]] = {
         {"width": 2, "expansions": 2, "root_expansions": 4, "depth": 4},
         {"width": 2, "expansions": 3, "depth": 4, "lookahead": 2},
     ],
+    "mcts": [
+        {"iterations": 7, "children": 3, "depth": 4},
+        {"iterations": 20, "children": 3, "batch": 1, "depth": 4, "in_flight": 8, "revisit": True},
+        {"iterations": 9, "evaluate": "leaf", "rollouts": 2, "rollout_weight": 0.5, "selection": "lats", "depth": 3},
+        {"iterations": 8, "children": 2, "rollouts": 1, "selection": "puct_best", "discount": 0.9, "depth": 4},
+        {
+            "iterations": 30,
+            "batch": 2,
+            "selection": "puct",
+            "recommendation": "visits",
+            "until_decided": True,
+            "virtual_value": None,
+        },
+    ],
     "dvts": [
         {"subtrees": 3, "expansions": 2, "depth": 4},
         {"subtrees": 2, "expansions": 2, "depth": 4, "lookahead": 1, "keep_passed_over": True},

@@ -28,6 +28,18 @@ def test_an_agent_without_steps_is_refused_where_steps_are_wanted() -> None:
         validate(read_workflow(searching({"kind": "beam"}), {}, Path()))
 
 
+def test_only_a_search_that_recommends_an_answer_can_be_asked_for_one() -> None:
+    def checked(kind: str) -> None:
+        workflow = searching({"kind": kind})
+        solver = {"kind": "solver", "model": "m"}
+        workflow["nodes"]["answer"] |= {"select": "recommended", "reward": {"kind": "calculator"}, "policy": solver}
+        validate(read_workflow(workflow, {}, Path()))
+
+    checked("mcts")
+    with pytest.raises(ConfigError, match=r"nodes\.answer\.select: beam recommends no answer itself"):
+        checked("beam")
+
+
 def test_an_algorithm_may_have_a_selection_rule_of_its_own() -> None:
     def rule(kind: str, **more: Any) -> str:
         workflow = searching({"kind": kind})

@@ -1,0 +1,347 @@
+"""Monte Carlo tree search: spend each further expansion where values and visits so far promise most.
+
+Each iteration is one simulation and buys one expansion:
+
+1. Select: from the root go to the child that scores best (selection.py), down to a node that may be expanded.
+2. Expand: draw children of it. Equal ones are merged; a child's share of the draws is its prior.
+3. Evaluate by the reward model's judgement, by rollouts to the end of the answer, or by a mixture: each new child at
+   once, for its judgement was paid for (``children``); or the node that is expanded, while its children wait to be
+   selected (``leaf``, as in AlphaZero, LATS and ARMAP). A finished child is evaluated when it comes.
+4. Back up: every node on the way counts a visit and the return, discounted a step.
+
+Several leaves are under way at once. Until its simulation ends, each counts as pending visits on its way, so that the
+next goes elsewhere. A node all of whose draws are out is passed by; where there is no other, the search waits. All
+that is told enters the tree.
+
+Finished answers are not selected again (so LATS has it): every iteration buys something new, exactly ``iterations``
+of them, and a tree without a way on ends the search. The price: visits then tell where the search worked, not what it
+prefers. With ``revisit`` it is as in textbooks: an iteration may lead back to a finished answer, at no cost.
+
+A child lost to a failure is not in the tree; a node that lost all of them is tried again ``retries`` times, then it
+is a dead end. What could be neither judged nor rolled out backs up nothing: no number stands in for it.
+
+Browne et al. 2012, "A Survey of Monte Carlo Tree Search Methods". Pending visits alone: WU-UCT, arXiv 1810.11755;
+with a ``virtual_value``: the virtual loss of Chaslot et al. 2008. Shared statistics: Childs et al. 2008.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.options import Options as _Options
+from branchwise.orchestrator.core.selection import Rule
+from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.search.recommending import By, best_finished, is_decided, principal_way, recommended
+from branchwise.orchestrator.search.selection import RULES, Selector
+from branchwise.orchestrator.search.tree import Node, Statistics, Tree, cut_off, statistics, worth
+
+
+class Options(_Options):
+    """Options of Monte Carlo tree search."""
+
+    kind: Literal["mcts"] = "mcts"
+    iterations: int = Field(32, gt=0, description="Expansions in all.")
+    children: int = Field(4, gt=0, description="Children drawn of a node.")
+    batch: int | None = Field(
+        None, gt=0, description="Children drawn in one expansion; default: all. 1: one an iteration, as in textbooks."
+    )
+    depth: int = Field(8, gt=0, description="Most steps; the last one is drawn to the end of the answer.")
+    selection: Literal["uct", "lats", "puct", "puct_best"] = Field("uct", description="How children are compared.")
+    exploration: float | None = Field(None, ge=0, description="Constant of the selection rule; default: its own.")
+    evaluate: Literal["children", "leaf"] = Field(
+        "children", description="What an iteration evaluates: each new child, or the node that it expands."
+    )
+    rollouts: int = Field(0, ge=0, description="Whole continuations drawn to evaluate a leaf.")
+    rollout_weight: float = Field(
+        1.0, ge=0, le=1, description="Share of the rollouts' mean in the leaf's value; the rest is its judgement."
+    )
+    rollout_temperature: float | None = Field(None, ge=0, description="Of rollouts; default: the policy's own.")
+    discount: float = Field(1.0, gt=0, le=1, description="Factor on a return at each step on the way up.")
+    dead_end: float = Field(0.0, description="Value of a node all of whose children were lost: the scale's lowest.")
+    retries: int = Field(1, ge=0, description="Further tries to expand a node all of whose children were lost.")
+    transpositions: bool = Field(False, description="One node for equal states, in a world that names its states.")
+    revisit: bool = Field(False, description="Iterations may return to finished answers, free of charge.")
+    in_flight: int = Field(4, gt=0, description="Most leaves under way at once.")
+    virtual_loss: float = Field(1.0, ge=0, description="Visits that a leaf under way counts for on its way.")
+    virtual_value: float | None = Field(
+        None, description="Value of those visits: a loss, say; default: none, they count as visits alone (WU-UCT)."
+    )
+    recommendation: Literal["best_rollout", "value", "visits"] = Field(
+        "best_rollout",
+        description="The answer: the finished one of greatest value, or where means or visits lead in the tree.",
+    )
+    until_decided: bool = Field(
+        False, description="Stop when the most visited first step can't be overtaken; for recommendation: visits."
+    )
+    finish: int = Field(
+        1, ge=0, description="Whole answers drawn in the end from where the tree leads, if it has come to none."
+    )
+    wants_reward: ClassVar[bool] = True
+    own_select: ClassVar[Rule] = "recommended"
+    stepwise: ClassVar[bool] = True
+    adaptive: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _fit(self) -> Options:
+        if self.evaluate == "leaf" and self.batch is not None:
+            raise ValueError("evaluate: leaf draws all children at once: leave batch out")
+        if self.until_decided and self.recommendation != "visits":
+            raise ValueError("until_decided is about visits: it wants recommendation: visits")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Children drawn in one expansion."""
+        return min(self.batch or self.children, self.children)
+
+
+@dataclass(slots=True)
+class Simulation:
+    """One iteration under way: the way to the node that it expands; the leaves that it evaluates, by rollouts too."""
+
+    path: list[int]
+    out: int = 1
+    leaves: list[int] = field(default_factory=list)
+    returns: dict[int, list[float]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Ticket:
+    """What a ticket is for: the expansion of a node, or rollouts from it."""
+
+    simulation: int
+    node: int
+    rollout: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that changes: the tree with its statistics, the simulations under way, what has finished."""
+
+    tree: Tree
+    iterations: int = 0
+    tickets: int = 0
+    under_way: dict[int, Simulation] = field(default_factory=dict)
+    out: dict[int, Ticket] = field(default_factory=dict)
+    wanted: list[Ticket] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    answered: bool = False
+    decided: bool = False
+    finishing: bool = False
+
+
+class MCTS:
+    """The search over one problem."""
+
+    def __init__(self, options: Options, root: Trajectory) -> None:
+        self._options, rule = options, RULES[options.selection]
+        c = rule.c if options.exploration is None else options.exploration
+        self._selector = Selector(rule, c, options.virtual_loss, options.virtual_value)
+        self._last = len(root.lineage) + options.depth - 1
+        self._by: By = "visits" if options.recommendation == "visits" else "value"
+        self.state = State(Tree([Node(root, open=True, ready=1)]))
+
+    @property
+    def finished(self) -> bool:
+        """True when the iterations are used up, no way on is left, or the first step is decided."""
+        state = self.state
+        under_way = state.out or state.wanted or self._may_begin() or self._lacks_answer()
+        return not under_way or (state.decided and state.answered)
+
+    def candidates(self) -> list[Candidate]:
+        """The finished answers in the order told: the search's own list, not to be changed."""
+        return self.state.candidates
+
+    def recommended(self) -> Candidate | None:
+        """The answer to which the tree leads; None where there is none."""
+        answers = [candidate for candidate in self.state.candidates if candidate.answer is not None]
+        if self._options.recommendation == "best_rollout":
+            return best_finished(answers)
+        return recommended(self.state.tree, answers, self._by)
+
+    def ask(self, room: int) -> list[Expansion]:
+        """Rollouts that simulations under way wait for, then new simulations."""
+        state, asked = self.state, list[Expansion]()
+        while len(asked) < room and not (state.decided and state.answered):
+            if state.wanted:
+                asked.append(self._roll_out(state.wanted.pop(0)))
+            elif len(state.under_way) < self._options.in_flight and self._may_begin():
+                asked.append(self._begin())
+            elif not state.out and self._lacks_answer():
+                asked.append(self._finish())
+            else:
+                break
+        return asked
+
+    def tell(self, outcome: Outcome) -> None:
+        """Take in children or rollouts; once a simulation has all that it waits for, back up."""
+        state, ticket = self.state, self.state.out.pop(outcome.ticket)
+        simulation = state.under_way[ticket.simulation]
+        simulation.out -= 1
+        if ticket.rollout:
+            simulation.returns[ticket.node] = self._returns(outcome)
+        else:
+            self._expand(ticket, simulation, outcome)
+        if not simulation.out:
+            del state.under_way[ticket.simulation]
+            self._end(simulation)
+
+    # -- select ------------------------------------------------------------------------------------------
+
+    def _may_begin(self) -> bool:
+        state = self.state
+        return state.iterations < self._options.iterations and state.tree.root.ready > 0 and not state.decided
+
+    def _begin(self) -> Expansion:
+        """Select a node and ask for children of it."""
+        state, children = self.state, self._options.children
+        ticket = self._start(self._selector.descend(state.tree.nodes))
+        node = state.tree.nodes[ticket.node]
+        if node.expanded is None:
+            node.expanded = ticket.simulation
+            if self._options.evaluate == "leaf":
+                self._evaluate(ticket, ticket.node)
+        count = min(self._options.width, children - node.sampled % children)
+        node.sampled += count
+        node.growing += 1
+        state.iterations += 1
+        state.tree.set_open(ticket.node, self._may_grow(node))
+        return self._ask(ticket, count, to_end=self._is_last(node))
+
+    def _start(self, path: list[int]) -> Ticket:
+        """A new simulation, which is pending on its way, and the ticket for its expansion."""
+        state, number = self.state, self.state.iterations
+        state.under_way[number] = Simulation(path)
+        for index in path:
+            state.tree.nodes[index].pending += 1
+        return Ticket(number, path[-1])
+
+    def _may_grow(self, node: Node) -> bool:
+        """True where draws are left; where all were lost, those of another try once nothing is out."""
+        children = self._options.children
+        if node.sampled < children:
+            return True
+        return not (node.children or node.growing) and node.sampled < children * (1 + self._options.retries)
+
+    def _is_last(self, node: Node) -> bool:
+        return len(node.trajectory.lineage) == self._last
+
+    def _roll_out(self, ticket: Ticket) -> Expansion:
+        return self._ask(ticket, self._options.rollouts, True, self._options.rollout_temperature)
+
+    def _ask(self, ticket: Ticket, count: int, to_end: bool, temperature: float | None = None) -> Expansion:
+        state, node = self.state, self.state.tree.nodes[ticket.node]
+        expansion = Expansion(state.tickets, node.trajectory, count, node.drawn, to_end, temperature)
+        state.out[state.tickets] = ticket
+        state.tickets += 1
+        node.drawn += count
+        return expansion
+
+    def _lacks_answer(self) -> bool:
+        """True where the search would end without an answer, and has not yet done anything about it."""
+        return self._options.finish > 0 and not (self.state.finishing or self.state.answered)
+
+    def _finish(self) -> Expansion:
+        """Whole answers from the last step that the tree recommends: a simulation that evaluates nothing."""
+        way, nodes = principal_way(self.state.tree, self._by), self.state.tree.nodes
+        while nodes[way[-1]].trajectory.terminal:
+            del way[-1]
+        self.state.finishing = True
+        return self._ask(replace(self._start(way), rollout=True), self._options.finish, to_end=True)
+
+    # -- expand, evaluate --------------------------------------------------------------------------------
+
+    def _expand(self, ticket: Ticket, simulation: Simulation, outcome: Outcome) -> None:
+        """Children enter the tree; where none came and none is to come, this is a dead end."""
+        tree, options = self.state.tree, self._options
+        parent = tree.nodes[ticket.node]
+        parent.growing -= 1
+        for candidate in self._kept(outcome, self._is_last(parent)):
+            index, is_new = tree.enter(ticket.node, candidate, options.transpositions)
+            if is_new and (options.evaluate == "children" or candidate.done):
+                tree.nodes[index].pending += 1
+                self._evaluate(ticket, index)
+        tree.set_open(ticket.node, self._may_grow(parent))
+        if not (parent.children or parent.growing or parent.open):
+            tree.back_up(simulation.path, options.dead_end, options.discount)
+
+    def _evaluate(self, ticket: Ticket, index: int) -> None:
+        """A leaf is worth its judgement, but wait for its rollouts if there are to be any."""
+        simulation = self.state.under_way[ticket.simulation]
+        simulation.leaves.append(index)
+        if self._options.rollouts and not self.state.tree.nodes[index].trajectory.terminal:
+            self.state.wanted.append(Ticket(ticket.simulation, index, rollout=True))
+            simulation.out += 1
+
+    def _returns(self, outcome: Outcome) -> list[float]:
+        return [value for value in map(worth, self._kept(outcome, to_end=True)) if value is not None]
+
+    def _kept(self, outcome: Outcome, to_end: bool) -> list[Candidate]:
+        """What was not lost. Whatever was to go to the end has ended; what has finished is a candidate."""
+        told = map(cut_off, outcome.candidates) if to_end else outcome.candidates
+        kept = [candidate for candidate in told if candidate.alive or candidate.done]
+        for candidate in kept:
+            if candidate.done:
+                self.state.candidates.append(candidate)
+                self.state.answered |= candidate.answer is not None
+        return kept
+
+    # -- back up -----------------------------------------------------------------------------------------
+
+    def _end(self, simulation: Simulation) -> None:
+        """All that a simulation waited for is there: its visits are pending no longer, what it found counts."""
+        tree, options, path = self.state.tree, self._options, simulation.path
+        for index in path:
+            tree.nodes[index].pending -= 1
+        for index in simulation.leaves:
+            returns, way = simulation.returns.get(index), path
+            if index != path[-1]:
+                tree.nodes[index].pending -= 1
+                way = [*path, index]
+            value = mixed(tree.nodes[index].judged, returns, options.rollout_weight)
+            if value is not None:
+                tree.back_up(way, value, options.discount)
+        if options.revisit:
+            self._revisit()
+        if options.until_decided:
+            left = options.iterations - self.state.iterations + len(self.state.under_way)
+            self.state.decided = is_decided(tree, left * (options.width + 1))
+
+    def _revisit(self) -> None:
+        """Iterations that lead to finished answers: as many as the rule wants before it wants to expand."""
+        state, tree = self.state, self.state.tree
+        while self._may_begin():
+            path = self._selector.descend(tree.nodes, again=True)
+            leaf = tree.nodes[path[-1]]
+            if not leaf.trajectory.terminal or leaf.judged is None:
+                return
+            state.iterations += 1
+            tree.back_up(path, leaf.judged, self._options.discount)
+
+
+def mixed(judged: float | None, returns: list[float] | None, weight: float) -> float | None:
+    """A leaf's value: ``weight`` of its rollouts' mean and the rest of its judgement; one where there is no other."""
+    if not returns:
+        return judged
+    return fmean(returns) if judged is None else weight * fmean(returns) + (1 - weight) * judged
+
+
+def nodes(search: MCTS) -> list[Statistics]:
+    """Statistics of every node, for reports: to a new search, repeat what was asked and told; then look here."""
+    return statistics(search.state.tree)
+
+
+def most_draws(options: Options) -> int:
+    """Draws of the policy that one problem takes at most."""
+    leaves = 1 if options.evaluate == "leaf" else options.width
+    return options.iterations * (options.width + leaves * options.rollouts) + options.finish
+
+
+def build(options: Options, root: Trajectory, seed: int) -> MCTS:
+    """The search below ``root``."""
+    return MCTS(options, root)
