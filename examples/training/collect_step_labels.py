@@ -85,7 +85,7 @@ def main() -> None:
     """Collect and say how much."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", default="arithmetic-policy", help="name or path of the policy's GGUF")
-    parser.add_argument("--problems", type=int, default=6000)
+    parser.add_argument("--problems", type=int, default=2500)
     parser.add_argument("--solutions", type=int, default=4, help="chains of steps a problem")
     parser.add_argument("--rollouts", type=int, default=4, help="continuations a step")
     parser.add_argument("--seed", type=int, default=1)
