@@ -19,6 +19,7 @@ from branchwise.orchestrator.core.errors import BudgetRefused, Failure
 from branchwise.orchestrator.core.events import Decided
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Price
+from branchwise.orchestrator.core.outlook import Outlook
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Agent, Recommending, Reply, Search, View
 from branchwise.orchestrator.core.scope import scope
@@ -39,7 +40,8 @@ from branchwise.orchestrator.journal.effects import Effects
 class SearchPlan:
     """What a search node does: the algorithm, the means of its expansions, the rule that picks the answer.
 
-    A ``contest`` among the candidates picks it instead.
+    ``most_draws`` is how many draws the algorithm takes at most, None where it does not say. A ``contest`` among the
+    candidates picks the answer instead.
     """
 
     node: str
@@ -48,6 +50,7 @@ class SearchPlan:
     rule: Rule
     window: int = 64
     order: Literal["ticket", "arrival"] = "ticket"
+    most_draws: int | None = None
     contest: Contest | None = None
 
 
@@ -70,6 +73,7 @@ class Episode:
     cancelled: Tally = field(default_factory=Tally)
     failures: list[Failure] = field(default_factory=list)
     opened: AsyncExitStack = field(default_factory=AsyncExitStack)
+    outlook: Outlook = field(default_factory=Outlook)
     _branches: dict[int, Account] = field(default_factory=dict)
     _worlds: Worlds | None = None
 
@@ -80,7 +84,7 @@ class Episode:
     async def search(self, plan: SearchPlan) -> Searched:
         """Run a search from the problem's root. What it decided is on record under the node's name."""
         root, plan = Trajectory(self.problem), self._in_world(plan)
-        search = plan.algorithm(root)
+        search, self.outlook.remaining_draws = plan.algorithm(root), plan.most_draws
         driver = Driver(
             search,
             lambda expansion: self._expand(expansion, plan),
@@ -137,7 +141,7 @@ class Episode:
         return seed_for(self.run.seed, self.problem.id, (visit,), role)
 
     async def _expand(self, expansion: Expansion, plan: SearchPlan) -> Outcome:
-        with scope(problem_id=self.problem.id, node=plan.node, account=self.run.account):
+        with scope(problem_id=self.problem.id, node=plan.node, account=self.run.account, outlook=self.outlook):
             return await expand(expansion, plan.means)
 
     def _in_world(self, plan: SearchPlan) -> SearchPlan:
@@ -162,6 +166,7 @@ class Episode:
 
     def _decided(self, node: str, decision: Decision) -> None:
         if isinstance(decision, Told):
+            self.outlook.committed(decision.outcome.candidates)
             for candidate in decision.outcome.candidates:
                 judged = candidate.judgement.failure if candidate.judgement else None
                 self.failures += [failure for failure in (candidate.failure, judged) if failure is not None]

@@ -20,7 +20,7 @@ from branchwise.orchestrator.engine.contest import Contest
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
 from branchwise.orchestrator.engine.expand import Means, arm
 from branchwise.orchestrator.plugins import find
-from branchwise.orchestrator.workflow.facts import role_of
+from branchwise.orchestrator.workflow.facts import most_draws, role_of
 from branchwise.orchestrator.workflow.nodes import State, Step, agent_step, search_step
 from branchwise.orchestrator.workflow.spec import END, SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import graph_of
@@ -93,8 +93,8 @@ def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
     def start(root: Trajectory) -> Any:
         return build(algorithm, root, seed_for(seed, root.problem.id, root.lineage, "search"))
 
-    contest = contest_of(workflow, node, parts)
-    return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit, contest=contest))
+    contest, most = contest_of(workflow, node, parts), most_draws(algorithm)
+    return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit, most, contest))
 
 
 def means_of(workflow: Workflow, node: SearchNode, parts: Parts, seed: int) -> Means:

@@ -21,7 +21,7 @@ from branchwise.orchestrator.workflow.load import read_workflow
 from tests.engine.flows import flow, script
 
 BEAM = {"kind": "beam", "width": 2, "expansions": 3, "depth": 4}
-VOTE = {"kind": "best_of_n", "n": 9, "until_decided": True}
+VOTE = {"kind": "best_of_n", "n": 9, "stop": "decided"}
 EIGHT = {"kind": "best_of_n", "n": 8}
 PROBLEMS = [f"problem {number}" for number in range(6)]
 
