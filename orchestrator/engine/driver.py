@@ -53,14 +53,19 @@ class Driver:
     _arrived: deque[int] = field(default_factory=deque)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _closing: StopReason | None = None
+    _unbooked: Refused | None = None
     _asked_since_tell: bool = False
     _suspended: bool = False
 
     async def run(self) -> StopReason:
         """Drive the search to its end and say why it ended. Suspended where the run was asked to stop."""
         for decision in self.log.replay():
+            self._unbooked = None
             self._replay(decision)
             self.notify(decision)
+        if self._unbooked is not None:  # the record ends between the asking and the refusal
+            self._record(self._unbooked)
+            self._replay(self._unbooked)
         if self.reason is None:
             await self._live()
         if self._suspended:
@@ -100,13 +105,14 @@ class Driver:
                     self.purse.charge(usage)
 
     def _book(self, expansions: tuple[Expansion, ...]) -> None:
-        for expansion in expansions:
-            self._out[expansion.ticket] = expansion
+        self._out |= {expansion.ticket: expansion for expansion in expansions}
+        for index, expansion in enumerate(expansions):
             if self.purse is not None:
                 try:
                     self.purse.book(expansion)
-                except BudgetRefused:
-                    break  # the record's next line says so
+                except BudgetRefused as refused:  # the record's next line says so, if there is one
+                    self._unbooked = Refused(tuple(e.ticket for e in expansions[index:]), budget_stop(refused))
+                    break
 
     # -- live --------------------------------------------------------------------------------------------
 

@@ -126,6 +126,15 @@ async def test_a_run_that_a_budget_ended_is_replayed_from_any_prefix(options: Op
 
 
 @every_search
+async def test_a_refusal_that_did_not_reach_the_record_is_made_again(options: Options) -> None:
+    for calls in (1, 5, 9):
+        whole = await drive(options, shuffled(1), purse=purse(calls)[0])
+        for cut in [index for index, (kind, _) in enumerate(whole.rows) if kind == "refuse"]:
+            again = await drive(options, shuffled(2), whole.rows[:cut], purse=purse(calls)[0])
+            assert (again.tree, again.candidates, again.reason) == (whole.tree, whole.candidates, whole.reason)
+
+
+@every_search
 @pytest.mark.parametrize("last", [0, 2, 5])
 async def test_a_budget_that_cuts_an_expansion_short_is_the_last_thing_asked(options: Options, last: int) -> None:
     async def expand(expansion: Expansion) -> Outcome:
