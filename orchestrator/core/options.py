@@ -18,15 +18,20 @@ A kind that calls models also defines ``needs(options)``: which capabilities it 
 options say where its judgements come from, as a field or class variable ``source`` (a core.judgement.Source),
 so that it is known before any model is loaded. A backend may define ``check(options)``, which raises ConfigError
 for what is wrong with them, a missing file say, without loading anything.
+
+The Options of a search that is composed of others (search/by_difficulty.py) are generic: the options of these others
+stand in fields of a type variable, for which workflow/spec.py puts in every kind that is not generic itself. Such a
+search builds them by ``module_of(options).build``.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,6 +48,11 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
+
+
+def module_of(options: Options) -> Any:
+    """The module of a kind, which has its ``build``: where its Options are defined."""
+    return sys.modules[type(options).__module__]
 
 
 MILLION = 1e6

@@ -29,7 +29,8 @@ def source_of(reward: Options) -> Source:
 def most_draws(algorithm: Options) -> int | None:
     """Draws of the policy that an algorithm takes on one problem at most; None where it does not say."""
     count: Any = getattr(find("search", algorithm.kind).module, "most_draws", None)
-    return None if count is None else int(count(algorithm))
+    declared = count(algorithm) if count is not None else None
+    return None if declared is None else int(declared)
 
 
 def role_of(agent: Options) -> str:

@@ -16,9 +16,18 @@ END = "end"
 
 
 def _one_of(role: Role) -> Any:
-    """The tagged union of a role's options; those of broken plug-ins are left out."""
-    options = tuple(kind.module.Options for kind in usable(role).values())
-    return Annotated[Union[options], Field(discriminator="kind")]  # noqa: UP007 - made at run time
+    """The tagged union of a role's options; those of broken plug-ins are left out, generic ones are of the others."""
+    options = [kind.module.Options for kind in usable(role).values()]
+    others = [each for each in options if not _is_generic(each)]
+    return _tagged([each[_tagged(others)] if _is_generic(each) else each for each in options])
+
+
+def _tagged(options: list[Any]) -> Any:
+    return Annotated[Union[tuple(options)], Field(discriminator="kind")]  # noqa: UP007 - made at run time
+
+
+def _is_generic(options: Any) -> bool:
+    return bool(getattr(options, "__parameters__", ()))
 
 
 if TYPE_CHECKING:

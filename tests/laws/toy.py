@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from pydantic import TypeAdapter
+
 from branchwise.orchestrator.core.errors import Failure
 from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import failed, judged
@@ -14,6 +16,7 @@ from branchwise.orchestrator.core.roles import Search
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.plugins import find, kinds
+from branchwise.orchestrator.workflow.spec import Algorithm
 
 ROOT = Trajectory(problem("a toy", "toy"))
 
@@ -65,16 +68,36 @@ SMALL: dict[str, list[dict[str, object]]] = {
         {"expansions": 14, "policies": ["policy", "other"], "strategy": "stack", "pending": True},
         {"expansions": 9, "over": "steps", "policies": ["policy", "other"], "strategy": "multiarm_bandit_ucb"},
     ],
+    "by_difficulty": [
+        {"first_pass": 2, "bins": [{"algorithm": {"kind": "mcts", "iterations": 6, "children": 3, "depth": 4}}]},
+        {"first_pass": 4, "batch": 3, "bins": [{"algorithm": {"kind": "best_of_n", "n": 9, "batch": 3}}]},
+        {"first_pass": 4, "bins": [{"algorithm": {"kind": "best_of_n", "n": 3}}]},
+        {"first_pass": 3, "bins": [{"algorithm": {"kind": "ab_mcts", "expansions": 9, "depth": 3}}]},
+        {"first_pass": 3, "bins": [{"algorithm": {"kind": "beam", "width": 2, "depth": 3, "lookahead": 1}}]},
+        {
+            "by": "agreement",
+            "bins": [
+                {"up_to": 0.4, "algorithm": {"kind": "greedy"}},
+                {
+                    "algorithm": {"kind": "particle_filter", "particles": 3, "depth": 3},
+                    "mixture": {"share": 0.5, "algorithm": {"kind": "best_of_n", "n": 8, "stop": "beta"}},
+                },
+            ],
+        },
+    ],
 }
 """Settings under which each algorithm is put on trial; one that is missing here runs with its defaults."""
+
+WRITTEN = TypeAdapter[Options](Algorithm)
+"""Reads the options of any search as they are written in a workflow."""
 
 
 def all_settings() -> list[Options]:
     """Every algorithm found on disk, under each of its small settings."""
     return [
-        kind.module.Options(**settings)
-        for kind in kinds("search").values()
-        for settings in SMALL.get(kind.name, [{}])
+        WRITTEN.validate_python({"kind": name, **settings})
+        for name in kinds("search")
+        for settings in SMALL.get(name, [{}])
     ]
 
 
