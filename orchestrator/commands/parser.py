@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     _run(_added(commands, "run", "run:run", "solve a task's problems with a workflow"))
     _resume(_added(commands, "resume", "run:resume", "go on with a run where it stopped"))
     _evaluate(_added(commands, "evaluate", "evaluate:evaluate", "hold strategies against each other: a suite"))
+    _allocate(_added(commands, "allocate", "allocate:allocate", "write a workflow that spends by difficulty"))
     _check(_added(commands, "check", "check:check", "check a workflow and predict its cost; runs nothing"))
     _report(_added(commands, "report", "report:report", "table, JSON or HTML page of finished runs"))
     listing = _added(commands, "list", "listing:listing", "algorithms, rewards, agents, backends and tasks")
@@ -88,6 +89,30 @@ def _evaluate(evaluate: argparse.ArgumentParser) -> None:
     _json(evaluate)
 
 
+def _allocate(allocate: argparse.ArgumentParser) -> None:
+    allocate.add_argument(
+        "directories", type=Path, nargs="+", metavar="DIR", help="where `evaluate` ran; several: other seeds of it"
+    )
+    allocate.add_argument(
+        "--budget", type=_amount, required=True, metavar="TOKENS", help="tokens generated, a problem, by all roles"
+    )
+    allocate.add_argument("--out", type=Path, required=True, metavar="WORKFLOW.yaml", help="the workflow to write")
+    allocate.add_argument(
+        "--first-pass", type=_positive, default=4, metavar="N", help="answers that tell the difficulty (default: 4)"
+    )
+    allocate.add_argument(
+        "--by",
+        choices=("value", "agreement"),
+        default="value",
+        help="what tells it: the mean value, or the share of the leading answer (default: value)",
+    )
+    allocate.add_argument("--bins", type=_positive, default=5, metavar="K", help="quantiles (default: 5)")
+    allocate.add_argument(
+        "--like", metavar="RUN", help="the run whose policy, reward and rule it has, if they differ"
+    )
+    _json(allocate)
+
+
 def _check(check: argparse.ArgumentParser) -> None:
     _workflow(check)
     _task(check, required=False)
@@ -132,6 +157,16 @@ def _task(command: argparse.ArgumentParser, required: bool) -> None:
 
 def _json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
+
+
+def _amount(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive, finite number")
+    return number
 
 
 def _positive(text: str) -> int:
