@@ -88,8 +88,15 @@ def _described(node: NodeFacts) -> str:
     if node.kind != "search":
         return node.kind
     shown = {name: value for name, value in node.options.items() if value is not None and value is not False}
-    options = ", ".join(f"{name}={value}" for name, value in shown.items())
+    options = ", ".join(f"{name}={_brief(value)}" for name, value in shown.items())
     return f"{node.algorithm}({options})" if options else node.algorithm
+
+
+def _brief(value: JsonValue) -> str:
+    """A value as it is; of a list of mappings only how many there are, the plan has them."""
+    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        return str(len(value))
+    return str(value)
 
 
 def _reward_kind(searches: Sequence[NodeFacts]) -> RewardKind:

@@ -61,6 +61,14 @@ async def test_counts_tokens_and_rows_come_from_the_journal(tmp_path: Path) -> N
     assert one.models[0].roles == ("policy",)
 
 
+async def test_a_search_by_difficulty_is_described_briefly_and_draws_nothing_twice(tmp_path: Path) -> None:
+    bins = [{"up_to": 0.1, "algorithm": {"kind": "greedy"}}, {"algorithm": {"kind": "best_of_n", "n": 16}}]
+    plan = workflow(algorithm={"kind": "by_difficulty", "bins": bins})
+    (one,) = (await ran(tmp_path / "r", plan=plan)).strategies
+    assert one.algorithm == "by_difficulty(first_pass=4, batch=1, by=value, bins=2)"
+    assert (one.samples, one.tokens[0].drawn.calls) == (16, 3 * 16)
+
+
 async def test_trees_hold_every_candidate_and_mark_the_selected_one(tmp_path: Path) -> None:
     report = await ran(tmp_path / "r")
     assert len(report.trees) == 3
