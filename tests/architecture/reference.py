@@ -19,6 +19,7 @@ from branchwise.orchestrator.core.options import ModelOptions, Price
 from branchwise.orchestrator.core.trajectory import StopReason
 from branchwise.orchestrator.evaluation import suite
 from branchwise.orchestrator.plugins import Kind, Role, kinds
+from branchwise.orchestrator.search import bins
 from branchwise.orchestrator.workflow import spec
 from tests.architecture.markdown import ROOT, section
 
@@ -125,6 +126,8 @@ SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     (_WORKFLOWS, "keys of the journal"): partial(keys, spec.JournalOptions),
     (_WORKFLOWS, "keys of a price"): partial(keys, Price),
     (_WORKFLOWS, "kinds of search"): partial(kinds_of, "search"),
+    (_WORKFLOWS, "keys of a bin"): partial(keys, bins.Bin),
+    (_WORKFLOWS, "keys of a mixture"): partial(keys, bins.Mixture),
     (_WORKFLOWS, "kinds of reward"): partial(kinds_of, "reward"),
     (_WORKFLOWS, "kinds of agent"): partial(kinds_of, "agent"),
     (_WORKFLOWS, "options of every backend"): shared_by_backends,
