@@ -111,3 +111,18 @@ def test_where_rewards_decide_how_deep_it_goes_every_draw_is_as_deep_as_may_be()
     del refiner["policy"]["step_separator"]
     revised = predicted(loaded({"kind": "ab_mcts", "expansions": 6}, node=refiner)).per_problem["policy"]
     assert revised.prompt_tokens >= 6 * (len("1+1 ") + 20)
+
+
+@pytest.mark.parametrize(("rule", "count"), [("knockout", 5), ("nash", 15)])
+async def test_a_tournament_costs_its_comparisons_of_the_longest_answers(rule: str, count: int) -> None:
+    judge = {"kind": "ab_prompt", "model": "m", "prompt": "$problem $first $second", "alternatives": 2}
+    plan = loaded({"kind": "best_of_n", "n": 6}, node={"tournament": {"rule": rule, "judge": judge}})
+    prediction = predicted(plan)
+    bound = prediction.per_problem["judge"]
+    assert prediction.comparisons == {"search": count}
+    assert (bound.calls, bound.completion_tokens) == (2 * count, 2 * count)
+    assert bound.prompt_tokens >= 2 * count * (len("1+1") + 2 * 20)
+    backend = ScriptedBackend(lambda request, seed: f"answer {seed} is {seed}")
+    (result,) = await solve_batch([QUESTION], plan, backends={"m": backend})
+    assert 0 < result.usage_of("judge").calls <= bound.calls
+    assert result.usage_of("judge").prompt_tokens <= bound.prompt_tokens

@@ -15,9 +15,10 @@ Only posteriors decide; means are not used. How several ``policies`` are chosen 
 - ``stack``: first the policy, by what came of its children at this node, then GEN, CONT and children of its own only.
 
 A child of the root is an answer, and a child of an answer revises it: its policy is shown the answer as $draft (empty
-at the root). Over ``steps``, which the paper does not have, a child is the next step: nothing can be grown below a
-finished answer, which is then no choice of CONT, and it may take many draws to come to one. A child that was lost, or
-not judged, is not in the tree. The answer is that of the greatest score.
+at the root). Over ``steps``, which the paper does not have, a child is the next step. Nothing can be grown below a
+finished answer, which is then no choice of CONT; it can take many draws to come to one, and if there is none when the
+last child is drawn, that one goes to the end. A child that was lost, or not judged, is not in the tree. The answer is
+that of the greatest score.
 
 Several children are drawn at once (``in_flight``): as published, nothing of an open ticket is known meanwhile, and
 draws differ by chance. With ``pending`` it counts as one observation of the mean that is expected.
@@ -135,12 +136,16 @@ class AdaptiveBranching:
         waiting = pending(state) if options.pending else Pending()
         growth = Choice(state, options.posterior, options.strategy, chance(self._seed, ticket), waiting).growth()
         node, name = state.nodes[growth.node], options.arms[growth.arm]
-        to_end = options.over == "answers" or len(node.trajectory.lineage) == self._depth - 1
+        to_end = self._to_end(node.trajectory)
         asked = Expansion(ticket, node.trajectory, 1, node.drawn, to_end, policy=None if name == OWN else name)
         node.drawn += 1
         state.out[ticket] = growth
         state.tickets += 1
         return asked
+
+    def _to_end(self, parent: Trajectory) -> bool:
+        last = self.state.tickets == self._options.expansions - 1 and not self.state.finished
+        return last or self._options.over == "answers" or len(parent.lineage) == self._depth - 1
 
     def _node(self, trajectory: Trajectory, made: Growth) -> Node:
         arms = self._options.arms

@@ -267,6 +267,12 @@ class TestSearch:
         assert search.candidates()
         assert all(len(candidate.trajectory.steps) == 3 for candidate in search.candidates())
 
+    def test_over_steps_the_last_draw_goes_to_the_end_if_nothing_has_come_to_one(self) -> None:
+        world = scattered(2, depth=5)
+        asked, search = play(searching(depth=9, expansions=3), world, world.mean)
+        assert [expansion.to_end for expansion in asked] == [False, False, True]
+        assert len(search.candidates()) == 1
+
     def test_over_answers_every_draw_is_one_and_revises_the_one_above(self) -> None:
         world = scattered(2, depth=3, drawing="sampled")
         asked, search = play(searching(over="answers", depth=3, expansions=60), world, world.mean)
