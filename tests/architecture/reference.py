@@ -120,6 +120,7 @@ _WORKFLOWS = "docs/workflows.md"
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     (_WORKFLOWS, "keys of a workflow"): partial(keys, spec.Workflow),
     (_WORKFLOWS, "keys of a search node"): partial(keys, spec.SearchNode),
+    (_WORKFLOWS, "keys of a tournament"): partial(keys, spec.Tournament),
     (_WORKFLOWS, "keys of an agent node"): partial(keys, spec.AgentNode),
     (_WORKFLOWS, "keys of a budget"): partial(keys, budget.Budget),
     (_WORKFLOWS, "keys of limits"): partial(keys, budget.TimedLimits),
@@ -129,6 +130,7 @@ SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     (_WORKFLOWS, "keys of a bin"): partial(keys, bins.Bin),
     (_WORKFLOWS, "keys of a mixture"): partial(keys, bins.Mixture),
     (_WORKFLOWS, "kinds of reward"): partial(kinds_of, "reward"),
+    (_WORKFLOWS, "kinds of judge"): partial(kinds_of, "judge"),
     (_WORKFLOWS, "kinds of agent"): partial(kinds_of, "agent"),
     (_WORKFLOWS, "options of every backend"): shared_by_backends,
     (_WORKFLOWS, "kinds of backend"): partial(kinds_of, "backend"),
