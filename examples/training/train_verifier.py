@@ -56,9 +56,9 @@ class Lesson:
 
 
 LESSONS = (
-    Lesson("writing", 0.12, 64, MAX_STEPS, mistakes=False),
-    Lesson("short chains", 0.16, 64, 2),
-    Lesson("all chains", 0.72, 24, MAX_STEPS, sampled_share=0.5),
+    Lesson("writing", 0.08, 64, MAX_STEPS, mistakes=False),
+    Lesson("short chains", 0.11, 64, 2),
+    Lesson("all chains", 0.81, 24, MAX_STEPS, sampled_share=0.5),
 )
 
 
@@ -92,7 +92,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--initial", type=Path, required=True, help="the policy's weights (policy.pt)")
     parser.add_argument("--solutions", type=Path, help="labels file with solutions the policy sampled")
     parser.add_argument("--extra-layers", type=int, default=2, help="layers put on top of the policy's")
-    add_arguments(parser, steps=5000, rate=1e-3, fall_share=0.8)
+    add_arguments(parser, steps=7500, rate=1e-3, fall_share=0.8)
     return parser.parse_args()
 
 
@@ -120,7 +120,7 @@ def main() -> None:
             lambda step: progress(pupil.verifier, held_out),
         )
         print(spent, flush=True)
-    save(pupil.verifier, str(given.out / "verifier.pt"))
+        save(pupil.verifier, str(given.out / "verifier.pt"))
 
 
 if __name__ == "__main__":
