@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
+ALFWORLD := $(VENV)-alfworld
+WHEELS ?= .wheels
 OUT ?= runs/$@-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: help demo evaluate test test-live test-train check format benchmark wheel clean
+.PHONY: help demo evaluate test test-live test-train test-alfworld check format benchmark wheel clean
 
 help:
 	@echo "make demo       reward models steer a search on small real models: table and HTML report (2-3 minutes)"
@@ -14,6 +16,7 @@ help:
 	@echo "make check      format, lint and strict types"
 	@echo "make test-live  tests that need a browser, the registry, and time"
 	@echo "make test-train tests of the training scripts (installs torch)"
+	@echo "make test-alfworld  tests on ALFWorld's engine (builds it: a C++ compiler and cmake, some minutes)"
 	@echo "make benchmark  searches against a bare asyncio client"
 
 $(VENV)/.local: pyproject.toml
@@ -30,6 +33,12 @@ $(VENV)/.train: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[local,dev,train]'
 	@touch $@
 
+$(ALFWORLD)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(ALFWORLD)
+	$(ALFWORLD)/bin/python -m pip wheel --quiet --disable-pip-version-check --find-links $(WHEELS) --wheel-dir $(WHEELS) alfworld==0.4.2
+	$(ALFWORLD)/bin/python -m pip install --quiet --disable-pip-version-check --find-links $(WHEELS) --editable '.[alfworld,dev]'
+	@touch $@
+
 demo: $(VENV)/.local
 	@$(BIN)/branchwise models pull smollm2-135m || echo "Going on without the language model: the part on sentences is left out."
 	@$(BIN)/branchwise evaluate examples/demo.yaml --out $(OUT)
@@ -41,10 +50,14 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not live"
 
 test-live: $(VENV)/.dev
-	$(BIN)/python -m pytest -m live
+	$(BIN)/python -m pytest -m "live and not alfworld"
 
 test-train: $(VENV)/.train
 	$(BIN)/python -m pytest tests/tasks/test_training_scripts.py
+
+test-alfworld: $(ALFWORLD)/.ready
+	$(ALFWORLD)/bin/python -m pytest tests/laws/test_environment_laws.py tests/tasks/test_alfworld_task.py tests/live/test_alfworld.py
+	$(ALFWORLD)/bin/python -m tests.benchmarks.worlds
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -62,4 +75,4 @@ wheel: $(VENV)/.dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ALFWORLD) $(WHEELS) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

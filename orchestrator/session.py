@@ -25,6 +25,7 @@ from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.result import Result, SearchRecord
 from branchwise.orchestrator.core.roles import Backend, Grade, Task
 from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.world import World
 from branchwise.orchestrator.engine.batch import run_batch
 from branchwise.orchestrator.engine.collecting import calm_collector
 from branchwise.orchestrator.engine.episode import Episode
@@ -236,6 +237,7 @@ def build_backend(options: ModelOptions) -> Backend:
 
 def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[str, Backend]) -> Manifest:
     resolved = loaded.workflow.model_dump(mode="json", exclude={"models": {"__all__": TRANSPORT}})
+    world: World | None = getattr(task, "world", None)
     return Manifest(
         plan=json.loads(json.dumps(recordable(loaded), default=str)),
         plan_hash=plan_hash(json.dumps(resolved, sort_keys=True)),
@@ -249,6 +251,7 @@ def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[st
         working_directory=str(Path.cwd()),
         task=settings.task_name,
         task_sha256=getattr(task, "content_sha256", None),
+        world=dict(world.facts) if world is not None else {},
         limit=settings.limit,
         problem_count=settings.problem_count,
         concurrency=settings.concurrency,

@@ -41,7 +41,7 @@ class Manifest(BaseModel):
 
     ``models`` are the identities of the models; relative paths in the plan start at ``directory``. The run was
     started in ``working_directory``; the paths in ``task`` do not depend on it. ``task_sha256`` is the hash of the
-    file that a task was read from.
+    file that a task was read from; ``world`` is what the task's world has put on record.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +58,7 @@ class Manifest(BaseModel):
     working_directory: str = ""
     task: str | None = None
     task_sha256: str | None = None
+    world: dict[str, str] = Field(default_factory=dict)
     limit: int | None = None
     problem_count: int | None = None
     concurrency: int = 8
@@ -101,6 +102,8 @@ def _changed(recorded: Manifest, wanted: Manifest) -> list[str]:
             changed.append(f"the {name} changed from {_shown(was)} to {_shown(now)}")
     if recorded.task_sha256 not in (None, wanted.task_sha256):
         changed.append(f"the content of {wanted.task or 'the file of the task'} changed")
+    if recorded.world != wanted.world:
+        changed.append("the task's world changed")
     if recorded.models != wanted.models:
         changed.append("the models changed")
     return changed

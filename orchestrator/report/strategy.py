@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from branchwise.orchestrator.core.budget import Tally
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.trajectory import StopReason
+from branchwise.orchestrator.evaluation.divergence import bound
 from branchwise.orchestrator.evaluation.statistics import wilson
 from branchwise.orchestrator.journal.manifest import Manifest, NodeFacts
 from branchwise.orchestrator.journal.reader import Recorded
@@ -66,6 +67,7 @@ def strategy_of(name: str, journal: Recorded, started: int, results: Sequence[Re
             "limit": manifest.limit,
             "plan": manifest.plan_hash,
             "select": _rules(searches),
+            **_divergence(searches),
         },
     )
 
@@ -109,6 +111,14 @@ def _reward_kind(searches: Sequence[NodeFacts]) -> RewardKind:
 
 def _rules(searches: Sequence[NodeFacts]) -> str:
     return ", ".join(dict.fromkeys(node.select for node in searches))
+
+
+def _divergence(searches: Sequence[NodeFacts]) -> dict[str, float]:
+    """How far the best of N answers by a reward can be from the policy's own; nothing for any other strategy."""
+    for node in searches[:1]:
+        if len(searches) == 1 and (node.algorithm, node.select) == ("best_of_n", "naive") and node.most_draws:
+            return {"KL from the policy at most, nats": round(bound(node.most_draws), 4)}
+    return {}
 
 
 def _lost(result: Result) -> bool:

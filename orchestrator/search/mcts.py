@@ -215,10 +215,10 @@ class MCTS:
 
     def _start(self, path: list[int]) -> Ticket:
         """A new simulation, which is pending on its way, and the ticket for its expansion."""
-        state, number = self.state, self.state.iterations
+        state, nodes, number = self.state, self.state.tree.nodes, self.state.iterations
         state.under_way[number] = Simulation(path)
         for index in path:
-            state.tree.nodes[index].pending += 1
+            nodes[index].pending += 1
         return Ticket(number, path[-1])
 
     def _may_grow(self, node: Node) -> bool:
@@ -263,8 +263,11 @@ class MCTS:
         parent.growing -= 1
         for candidate in self._kept(outcome, self._is_last(parent)):
             index, is_new = tree.enter(ticket.node, candidate, options.transpositions)
+            node = tree.nodes[index]
+            if self._selector.rule.by_judgement and not node.visits:
+                node.value = node.judged or 0.0
             if is_new and (options.evaluate == "children" or candidate.done):
-                tree.nodes[index].pending += 1
+                node.pending += 1
                 self._evaluate(ticket, index)
         tree.set_open(ticket.node, self._may_grow(parent))
         if not (parent.children or parent.growing or parent.open):
@@ -296,14 +299,15 @@ class MCTS:
     def _end(self, simulation: Simulation) -> None:
         """All that a simulation waited for is there: its visits are pending no longer, what it found counts."""
         tree, options, path = self.state.tree, self._options, simulation.path
+        nodes = tree.nodes
         for index in path:
-            tree.nodes[index].pending -= 1
+            nodes[index].pending -= 1
         for index in simulation.leaves:
             returns, way = simulation.returns.get(index), path
             if index != path[-1]:
-                tree.nodes[index].pending -= 1
+                nodes[index].pending -= 1
                 way = [*path, index]
-            value = mixed(tree.nodes[index].judged, returns, options.rollout_weight)
+            value = mixed(nodes[index].judged, returns, options.rollout_weight)
             if value is not None:
                 tree.back_up(way, value, options.discount)
         if options.revisit:

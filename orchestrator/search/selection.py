@@ -51,7 +51,7 @@ class Rule:
     """How children are compared: ``score`` of value, visits, and a scale, which is c times ``scale`` of N.
 
     ``c`` is the usual constant. ``by_prior``: the scale is multiplied by the child's prior. ``by_best``: the value is
-    the greatest return, not the mean. ``by_judgement``: that of an unvisited child is its judgement, if it has one.
+    the greatest return, not the mean. ``by_judgement``: an unvisited child has the value of its judgement, not 0.
     """
 
     score: Score
@@ -88,23 +88,23 @@ class Selector:
         At each node it takes the child that scores best, the first of equals: among those with a way on, with
         ``again`` also among visited ones.
         """
-        rule, loss, c = self.rule, self.loss, self.c  # one function, for this is where a search spends its time
+        rule, c, loss, loss_value = self.rule, self.c, self.loss, self.loss_value
         score, scale_of, by_prior, by_best = rule.score, rule.scale, rule.by_prior, rule.by_best
         path, node = [ROOT], nodes[ROOT]
-        while not node.open:
+        while not node.open:  # a search spends its time in here
             seen = node.visits + loss * node.pending
             scale = bonus = c * scale_of(seen if seen > 1 else 1.0)
             draws = sum(node.children.values()) if by_prior else 1
             best, top = ROOT, -inf
-            for index, count in node.children.items():
+            for index in node.children:
                 child = nodes[index]
                 if child.ready or (again and child.visits):
                     value = child.best if by_best else child.value
-                    visits: float = child.visits
-                    if child.pending or not visits:
-                        value, visits = self._expected(child, value)
+                    visits = child.visits + loss * child.pending
+                    if loss_value is not None and visits:
+                        value = (child.visits * value + loss * child.pending * loss_value) / visits
                     if by_prior:
-                        bonus = scale * count / draws
+                        bonus = scale * node.children[index] / draws
                     found = score(value, visits, bonus)
                     if found > top:
                         best, top = index, found
@@ -113,13 +113,3 @@ class Selector:
             path.append(best)
             node = nodes[best]
         return path
-
-    def _expected(self, child: Node, value: float) -> tuple[float, float]:
-        """Value and visits of a child that has no visits yet, or simulations under way through it."""
-        if not child.visits:
-            value = child.judged or 0.0 if self.rule.by_judgement else 0.0
-        pending = self.loss * child.pending
-        visits = child.visits + pending
-        if self.loss_value is not None and pending:
-            value = (child.visits * value + pending * self.loss_value) / visits
-        return value, visits

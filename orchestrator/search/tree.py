@@ -20,7 +20,8 @@ class Node:
     """A state that was reached. ``children`` counts the draws that led to each: over all of them, its prior.
 
     ``judged`` is what the reward model thinks of it, ``key`` the world's name for it. ``value`` is the mean of the
-    returns that were backed up through here and ``best`` the greatest; both say nothing while ``visits`` is 0.
+    returns that were backed up through here, ``best`` the greatest; while ``visits`` is 0 they are what the selection
+    rule takes for granted.
     ``pending`` counts the simulations under way through here, ``growing`` the expansions under way from here.
 
     ``drawn`` numbers all draws from here, ``sampled`` counts those for children, ``expanded`` is the iteration that
@@ -85,11 +86,12 @@ class Tree:
 
     def back_up(self, way: Sequence[int], value: float, discount: float = 1.0) -> None:
         """Count a leaf's value on the way to it: visits first, then running means of the discounted returns."""
+        nodes = self.nodes
         for index in reversed(way):
-            node = self.nodes[index]
-            node.visits += 1
-            node.value += (value - node.value) / node.visits
-            if node.visits == 1 or value > node.best:
+            node = nodes[index]
+            visits = node.visits = node.visits + 1
+            node.value += (value - node.value) / visits
+            if value > node.best or visits == 1:
                 node.best = value
             value *= discount
 

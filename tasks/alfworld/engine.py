@@ -134,15 +134,21 @@ _verdicts: dict[str, bool] = {}
 def _trusted(engine: Engine) -> bool:
     """Whether caches change nothing, as seen in the first game of this process."""
     if "caches" not in _verdicts:
-        rng, start, commands = random.Random(0), engine.snapshot(), list[str]()
-        plain = []
-        for _ in range(CHECKED_STEPS):
-            commands.append(rng.choice(engine.seen.commands))
-            plain.append(engine.step(commands[-1]))
+        start = engine.snapshot()
+        plain = _played(engine, random.Random(0))
         engine._cached = True
         engine.restore(start)
-        _verdicts["caches"] = [engine.step(command) for command in commands] == plain
+        try:
+            _verdicts["caches"] = _played(engine, random.Random(0)) == plain
+        except EnvironmentFailure:
+            _verdicts["caches"] = False
+        engine._cached = False
         engine.restore(start)
         if not _verdicts["caches"]:
             logging.getLogger(__name__).warning("caches change what this version of ALFWorld shows: they stay off")
     return _verdicts["caches"]
+
+
+def _played(engine: Engine, rng: random.Random) -> list[Shown]:
+    """What some commands show, one after the other."""
+    return [engine.step(rng.choice(engine.seen.commands)) for _ in range(CHECKED_STEPS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from html import escape
 
@@ -20,11 +21,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes; ticks of x stand where the points are."""
+    """One pair of axes; ticks of x stand where the points are. ``span`` is what y shows at least."""
 
     title: str
     x_label: str
     lines: list[Line]
+    span: tuple[float, ...] = ()
 
 
 def drawn(panels: list[Panel], legend: str) -> str:
@@ -42,7 +44,7 @@ def drawn(panels: list[Panel], legend: str) -> str:
 
 def _panel(panel: Panel) -> list[str]:
     xs = sorted({x for line in panel.lines for x, _ in line.points})
-    ticks = _ticks([y for line in panel.lines for _, y in line.points])
+    ticks = _ticks([*panel.span, *(y for line in panel.lines for _, y in line.points)])
 
     def across(x: float) -> float:
         return LEFT + (x - xs[0]) / (xs[-1] - xs[0]) * (WIDTH - LEFT - RIGHT)
@@ -67,7 +69,7 @@ def _ticks(values: list[float]) -> list[float]:
     """Four to nine round numbers around the values."""
     low, high = min(values), max(values)
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / s <= 7)
-    first, last = int(low // step), -int(-high // step)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(step * number, 6) for number in range(first, max(last, first + 1) + 1)]
 
 

@@ -149,14 +149,17 @@ def _row(name: str, in_flight: int, toys: list[Toy], many: list[Grown], serial: 
 
 def plotted(rows: list[Row]) -> str:
     """Root error and agreement over the leaves under way, as SVG."""
-    panels = []
-    for title, field in (("root error", "root_error"), ("best first step found", "agreement")):
+
+    def panel(title: str, field: str, span: tuple[float, ...]) -> Panel:
         lines = [
             Line(name, [(row.in_flight, getattr(row, field)) for row in rows if row.pending == name])
             for name in PENDING
         ]
-        panels.append(Panel(title, "leaves under way", lines))
-    return drawn(panels, "pending leaves count")
+        return Panel(title, "leaves under way", lines, span)
+
+    root_error = panel("root error", "root_error", (0.2, 0.4))
+    agreement = panel("share of trees with the best first step", "agreement", (0.5, 1.0))
+    return drawn([root_error, agreement], "pending leaves count")
 
 
 def main() -> None:

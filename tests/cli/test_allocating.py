@@ -89,6 +89,9 @@ def test_it_writes_a_workflow_that_runs_and_says_what_it_was_fitted_to(place: Pl
     assert "seed 3" in written["description"]
     result = place("run", "chosen.yaml", "--tasks", "q.jsonl", "--seed", "4", "--json").json()
     assert (result["graded"], result["failed"]) == (12, {})
+    most = place("check", "chosen.yaml", "--tasks", "q.jsonl", "--json").json()["at_most_in_total"]
+    assert result["calls"] <= most["calls"]
+    assert result["tokens"]["policy"]["drawn"]["completion"] <= most["completion_tokens"]
 
 
 def test_the_fit_is_kept_on_the_problems_it_was_made_on(place: Place) -> None:

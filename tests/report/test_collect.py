@@ -69,6 +69,14 @@ async def test_a_search_by_difficulty_is_described_briefly_and_draws_nothing_twi
     assert (one.samples, one.tokens[0].drawn.calls) == (16, 3 * 16)
 
 
+async def test_best_of_n_by_a_reward_says_how_far_from_the_policy_it_can_be(tmp_path: Path) -> None:
+    meter = "KL from the policy at most, nats"
+    (naive,) = (await ran(tmp_path / "naive", plan=workflow(select="naive"))).strategies
+    assert naive.facts[meter] == 0.6363  # log 4 - 3/4
+    (weighted,) = (await ran(tmp_path / "weighted", plan=workflow(select="weighted"))).strategies
+    assert meter not in weighted.facts
+
+
 async def test_trees_hold_every_candidate_and_mark_the_selected_one(tmp_path: Path) -> None:
     report = await ran(tmp_path / "r")
     assert len(report.trees) == 3

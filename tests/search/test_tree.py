@@ -106,7 +106,8 @@ def test_puct_best_selects_by_the_greatest_return_and_the_tree_recommends_by_the
 def test_unvisited_children_come_first_with_uct_and_by_judgement_with_lats() -> None:
     tree = Tree([Node(ROOT)])
     for k, value in enumerate([0.2, 0.9, None]):
-        tree.enter(0, child(ROOT, k, value))
+        index, _ = tree.enter(0, child(ROOT, k, value))
+        tree.nodes[index].value = value or 0.0  # what the search takes for granted under lats
     tree.back_up([0, 1], 0.2)
     assert (selected(tree, "uct"), selected(tree, "lats")) == (2, 2)
     tree.back_up([0, 2], 0.9)
