@@ -38,7 +38,7 @@ from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.recommending import By, best_finished, is_decided, principal_way, recommended
 from branchwise.orchestrator.search.selection import RULES, Selector
-from branchwise.orchestrator.search.tree import Node, Statistics, Tree, cut_off, statistics, worth
+from branchwise.orchestrator.search.tree import Node, Statistics, Tree, cut_off, statistics_of, worth
 
 
 class Options(_Options):
@@ -337,7 +337,7 @@ def mixed(judged: float | None, returns: list[float] | None, weight: float) -> f
 
 def nodes(search: MCTS) -> list[Statistics]:
     """Statistics of every node, for reports: to a new search, repeat what was asked and told; then look here."""
-    return statistics(search.state.tree)
+    return statistics_of(search.state.tree)
 
 
 def most_draws(options: Options) -> int:

@@ -156,7 +156,7 @@ class Statistics:
     expanded: int | None
 
 
-def statistics(tree: Tree) -> list[Statistics]:
+def statistics_of(tree: Tree) -> list[Statistics]:
     """Every node, in the order told, the root first."""
     return [_statistics(tree, index) for index in range(len(tree.nodes))]
 
