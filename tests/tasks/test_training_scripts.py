@@ -140,7 +140,7 @@ def test_the_scripts_run_one_after_the_other(tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
     write_labels(file, 400)
     begun = ("--solutions", str(file), "--initial", str(tmp_path / "policy.pt"))
-    assert "7 steps" in run("train_verifier", *begun, *out)
+    assert "8 steps" in run("train_verifier", *begun, *out)
     given = ("--labels", str(file), "--initial", str(tmp_path / "verifier.pt"))
     assert "320 solutions to learn from, 80 held out" in run("train_reward_model", *given, *out)
     read = gguf.GGUFReader(tmp_path / "reward.gguf")
