@@ -207,6 +207,11 @@ def test_one_draw_at_a_time_a_node_has_several_expansions_under_way() -> None:
     assert [(expansion.parent.lineage, expansion.first) for expansion in asked] == [((), k) for k in range(8)]
 
 
+def test_a_node_has_no_more_children_than_it_may_where_batches_do_not_divide_them() -> None:
+    search = build(Options(children=5, batch=2, in_flight=8), ROOT, 1)
+    assert [(expansion.first, expansion.count) for expansion in search.ask(64)] == [(0, 2), (2, 2), (4, 1)]
+
+
 @pytest.mark.parametrize("failure_rate", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("settings", toy.SMALL["mcts"], ids=repr)
 def test_told_in_any_order_the_books_are_right(settings: dict[str, object], failure_rate: float) -> None:
@@ -407,6 +412,17 @@ def test_a_decided_first_step_is_the_one_that_all_iterations_would_lead_to(seed:
 
     assert len(few) < len(all_)
     assert favourite(early) == favourite(full) == (1,)
+
+
+def test_it_is_decided_only_when_the_visits_of_all_iterations_left_can_not_turn_it() -> None:
+    world = scattered(1, depth=9)
+    _, search = searched(world, lambda actions: 0.9 if actions[0] == 1 else 0.1, iterations=60, exploration=0.3,
+                         in_flight=1, depth=20, recommendation="visits", until_decided=True)  # fmt: skip
+    first, second, _ = sorted((node.visits for node in nodes(search)[1:4]), reverse=True)
+    left = 60 - search.state.iterations
+    assert search.state.decided
+    assert left > 0
+    assert first - second > left * 3
 
 
 @pytest.mark.parametrize("evaluate", ["children", "leaf"])
