@@ -345,6 +345,18 @@ def test_where_no_answer_was_reached_some_are_drawn_from_where_the_tree_leads() 
     assert searched(world, iterations=3, finish=0)[1].candidates() == []
 
 
+def test_what_ended_without_an_answer_is_no_answer() -> None:
+    class Mumbling(World):
+        def grow(self, expansion: Expansion, judge: Callable[[Actions], object]) -> Outcome:
+            outcome = super().grow(expansion, judge)  # type: ignore[arg-type]
+            return replace(outcome, candidates=tuple(replace(each, answer=None) for each in outcome.candidates))
+
+    asked, search = searched(Mumbling(ending_at_once, depth=1), iterations=4)
+    assert [(expansion.to_end, expansion.count) for expansion in asked] == [(False, 3), (True, 1)]
+    assert len(search.candidates()) == 4
+    assert search.recommended() is None
+
+
 # -- what goes wrong -----------------------------------------------------------------------------------------
 
 
