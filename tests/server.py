@@ -36,7 +36,7 @@ class Behaviour:
 
     latency_seconds: float = 0.0
     sigma: float = 0.0
-    """Log-normal spread of the latency about its median."""
+    """Log-normal spread of the latency about its median; the same request always takes the same time."""
     token_delay_seconds: float = 0.0
     """Between two tokens of a stream, and added up for an answer that isn't streamed."""
     fail: float = 0.0
@@ -237,7 +237,8 @@ class Server:
             return _refused(429, "rate limit", {"Retry-After": plan.retry_after})
         if _share(f"hang {number}") < plan.hang:
             await asyncio.Event().wait()
-        await asyncio.sleep(plan.latency_seconds * math.exp(plan.sigma * _gauss(number)))
+        stretch = math.exp(plan.sigma * _gauss(key)) if plan.sigma else 1.0
+        await asyncio.sleep(plan.latency_seconds * stretch)
         if plan.status:
             return _refused(plan.status, plan.error, {})
         by_number = plan.fail_by == "sequence"
@@ -355,8 +356,8 @@ def _share(text: str) -> float:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") / 2**32
 
 
-def _gauss(number: int) -> float:
-    return random.Random(number).gauss(0.0, 1.0)
+def _gauss(text: str) -> float:
+    return random.Random(text).gauss(0.0, 1.0)
 
 
 def _text(body: dict[str, Any], k: int, length: int) -> list[str]:
