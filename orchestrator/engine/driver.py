@@ -20,8 +20,9 @@ from typing import Literal
 
 from branchwise.orchestrator.core.budget import Tally
 from branchwise.orchestrator.core.decisions import Asked, Decision, Refused, Settled, Stopped, Told
-from branchwise.orchestrator.core.errors import BudgetRefused, JournalError, Suspended
+from branchwise.orchestrator.core.errors import BudgetRefused, Suspended
 from branchwise.orchestrator.core.expansion import Expansion, Outcome
+from branchwise.orchestrator.core.record import ask_again
 from branchwise.orchestrator.core.roles import Search
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.trajectory import StopReason
@@ -77,13 +78,9 @@ class Driver:
 
     def _replay(self, decision: Decision) -> None:
         match decision:
-            case Asked(room, expansions):
-                if [_shape(e) for e in self.search.ask(room)] != [_shape(e) for e in expansions]:
-                    raise JournalError(
-                        "the search asks for something else than the journal recorded: the plan or the code has "
-                        "changed since; start a new run (recorded draws can be taken over with --reuse)"
-                    )
-                self._book(expansions)
+            case Asked():
+                ask_again(self.search, decision)
+                self._book(decision.expansions)
                 self._asked_since_tell = True
             case Told(outcome):
                 del self._out[outcome.ticket]
@@ -269,10 +266,6 @@ class Driver:
     def _settle(self, ticket: int, usage: UsageByRole = ()) -> None:
         if self.purse is not None:
             self.purse.settle(ticket, usage)
-
-
-def _shape(e: Expansion) -> tuple[object, ...]:
-    return (e.ticket, e.parent.lineage, e.count, e.first, e.to_end, e.temperature, e.policy, e.judge)
 
 
 def _natural_end(search: Search) -> StopReason:

@@ -33,6 +33,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.inspection import Statistics
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.seeds import chance
 from branchwise.orchestrator.core.selection import Rule, vote_weight
@@ -47,6 +48,7 @@ from branchwise.orchestrator.search.branching import (
     Strategy,
     back_up,
     pending,
+    statistics,
 )
 from branchwise.orchestrator.search.particles import score
 from branchwise.orchestrator.search.posteriors import Family, Observed
@@ -130,6 +132,10 @@ class AdaptiveBranching:
     def candidates(self) -> list[Candidate]:
         """The finished answers, in the order told."""
         return list(self.state.finished)
+
+    def statistics(self) -> Statistics:
+        """Scores seen at and below every node, their mean, and the policy that drew it."""
+        return statistics(self.state, self._options.arms)
 
     def _grow(self) -> Expansion:
         state, options, ticket = self.state, self._options, self.state.tickets

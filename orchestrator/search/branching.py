@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from branchwise.orchestrator.core.expansion import Candidate
+from branchwise.orchestrator.core.inspection import NodeStatistics, Statistics
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.posteriors import Family, Observed, posterior, with_pending
 
@@ -76,6 +77,20 @@ def back_up(state: State, new: Node, score: float) -> None:
         child.seen = child.seen.seeing(score)
         continued = nodes[child.parent].continued
         continued[child.arm] = continued[child.arm].seeing(score)
+
+
+def statistics(state: State, arms: Sequence[str]) -> Statistics:
+    """Scores seen and their mean, of every node that was scored; of the root all scores in the tree."""
+    root, *nodes = state.nodes
+    known = {root.trajectory.lineage: _known(_sum(state.scores))}
+    return known | {
+        node.trajectory.lineage: _known(node.seen, ("policy", arms[node.arm]), ("children_drawn", node.drawn))
+        for node in nodes
+    }
+
+
+def _known(seen: Observed, *extra: tuple[str, str | int]) -> NodeStatistics:
+    return NodeStatistics(seen.count, seen.mean if seen.count else None, extra=extra)
 
 
 def pending(state: State) -> Pending:

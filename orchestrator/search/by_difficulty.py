@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Generic, Literal, Self
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.inspection import Statistics, statistics_of
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.options import module_of
 from branchwise.orchestrator.core.roles import Search
@@ -152,6 +153,10 @@ class ByDifficulty:
         first = [candidate for candidate in self._state.first_pass if candidate.done]
         known = {candidate.trajectory.lineage for candidate in first}
         return first + [each for each in self._pass.candidates() if each.trajectory.lineage not in known]
+
+    def statistics(self) -> Statistics:
+        """What the pass under way knows of its nodes, if it says."""
+        return statistics_of(self._pass)
 
     def _first_pass(self) -> Search:
         options = best_of_n.Options(n=self._options.first_pass, batch=self._options.batch)

@@ -34,10 +34,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.inspection import Statistics
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.seeds import chance
 from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.search.ancestry import statistics
 from branchwise.orchestrator.search.particles import ROOT, Particles, score
 from branchwise.orchestrator.search.resampling import ZERO, Scheme, effective_size
 
@@ -126,6 +128,15 @@ class FeynmanKac:
     def candidates(self) -> list[Candidate]:
         """The finished answers that the particles are; else, any that there were."""
         return self.state.particles.standing() or self.state.particles.ever()
+
+    def statistics(self) -> Statistics:
+        """Particles that came through every node, and the log-weight of those that stand there now."""
+        particles = self.state.particles
+        places = enumerate(map(particles.candidate, range(len(particles.at))))
+        standing = {each.trajectory.lineage: place for place, each in places if each is not None}
+        weights = self.log_weights()
+        known = {lineage: weights[place] for lineage, place in standing.items()}
+        return statistics(self._root, particles, known)
 
     def log_weights(self) -> list[float]:
         """The log of each particle's weight."""

@@ -26,19 +26,21 @@ with a ``virtual_value``: the virtual loss of Chaslot et al. 2008. Shared statis
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from statistics import fmean
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.inspection import Statistics
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.recommending import By, best_finished, is_decided, principal_way, recommended
 from branchwise.orchestrator.search.selection import RULES, Selector
-from branchwise.orchestrator.search.tree import Node, Statistics, Tree, cut_off, statistics_of, worth
+from branchwise.orchestrator.search.simulations import Simulation, State, Ticket
+from branchwise.orchestrator.search.statistics import statistics
+from branchwise.orchestrator.search.tree import Node, Tree, worth
 
 
 class Options(_Options):
@@ -100,41 +102,6 @@ class Options(_Options):
         return min(self.batch or self.children, self.children)
 
 
-@dataclass(slots=True)
-class Simulation:
-    """One iteration under way: the way to the node that it expands; the leaves that it evaluates, by rollouts too."""
-
-    path: list[int]
-    out: int = 1
-    leaves: list[int] = field(default_factory=list)
-    returns: dict[int, list[float]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Ticket:
-    """What a ticket is for: the expansion of a node, or rollouts from it."""
-
-    simulation: int
-    node: int
-    rollout: bool = False
-
-
-@dataclass(slots=True)
-class State:
-    """Everything that changes: the tree with its statistics, the simulations under way, what has finished."""
-
-    tree: Tree
-    iterations: int = 0
-    tickets: int = 0
-    under_way: dict[int, Simulation] = field(default_factory=dict)
-    out: dict[int, Ticket] = field(default_factory=dict)
-    wanted: list[Ticket] = field(default_factory=list)
-    candidates: list[Candidate] = field(default_factory=list)
-    answered: bool = False
-    decided: bool = False
-    finishing: bool = False
-
-
 class MCTS:
     """The search over one problem."""
 
@@ -163,6 +130,10 @@ class MCTS:
         if self._options.recommendation == "best_rollout":
             return best_finished(answers)
         return recommended(self.state.tree, answers, self._by)
+
+    def statistics(self) -> Statistics:
+        """Visits, mean return and prior of every node, and the greatest return."""
+        return statistics(self.state.tree)
 
     def ask(self, room: int) -> list[Expansion]:
         """Rollouts that simulations under way wait for, then new simulations."""
@@ -200,7 +171,7 @@ class MCTS:
     def _begin(self) -> Expansion:
         """Select a node and ask for children of it."""
         state, children = self.state, self._options.children
-        ticket = self._start(self._selector.descend(state.tree.nodes))
+        ticket = state.start(self._selector.descend(state.tree.nodes))
         node = state.tree.nodes[ticket.node]
         if node.expanded is None:
             node.expanded = ticket.simulation
@@ -211,15 +182,7 @@ class MCTS:
         node.growing += 1
         state.iterations += 1
         state.tree.set_open(ticket.node, self._may_grow(node))
-        return self._ask(ticket, count, to_end=self._is_last(node))
-
-    def _start(self, path: list[int]) -> Ticket:
-        """A new simulation, which is pending on its way, and the ticket for its expansion."""
-        state, nodes, number = self.state, self.state.tree.nodes, self.state.iterations
-        state.under_way[number] = Simulation(path)
-        for index in path:
-            nodes[index].pending += 1
-        return Ticket(number, path[-1])
+        return state.ask(ticket, count, to_end=self._is_last(node))
 
     def _may_grow(self, node: Node) -> bool:
         """True where draws are left; where all were lost, those of another try once nothing is out."""
@@ -232,15 +195,7 @@ class MCTS:
         return len(node.trajectory.lineage) == self._last
 
     def _roll_out(self, ticket: Ticket) -> Expansion:
-        return self._ask(ticket, self._options.rollouts, True, self._options.rollout_temperature)
-
-    def _ask(self, ticket: Ticket, count: int, to_end: bool, temperature: float | None = None) -> Expansion:
-        state, node = self.state, self.state.tree.nodes[ticket.node]
-        expansion = Expansion(state.tickets, node.trajectory, count, node.drawn, to_end, temperature)
-        state.out[state.tickets] = ticket
-        state.tickets += 1
-        node.drawn += count
-        return expansion
+        return self.state.ask(ticket, self._options.rollouts, True, self._options.rollout_temperature)
 
     def _lacks_answer(self) -> bool:
         """True where the search would end without an answer, and has not yet done anything about it."""
@@ -248,11 +203,11 @@ class MCTS:
 
     def _finish(self) -> Expansion:
         """Whole answers from the last step that the tree recommends: a simulation that evaluates nothing."""
-        way, nodes = principal_way(self.state.tree, self._by), self.state.tree.nodes
-        while nodes[way[-1]].trajectory.terminal:
+        state, way = self.state, principal_way(self.state.tree, self._by)
+        while state.tree.nodes[way[-1]].trajectory.terminal:
             del way[-1]
-        self.state.finishing = True
-        return self._ask(replace(self._start(way), rollout=True), self._options.finish, to_end=True)
+        state.finishing = True
+        return state.ask(replace(state.start(way), rollout=True), self._options.finish, to_end=True)
 
     # -- expand, evaluate --------------------------------------------------------------------------------
 
@@ -261,7 +216,7 @@ class MCTS:
         tree, options = self.state.tree, self._options
         parent = tree.nodes[ticket.node]
         parent.growing -= 1
-        for candidate in self._kept(outcome, self._is_last(parent)):
+        for candidate in self.state.keep(outcome, self._is_last(parent)):
             index, is_new = tree.enter(ticket.node, candidate, options.transpositions)
             node = tree.nodes[index]
             if self._selector.rule.by_judgement and not node.visits:
@@ -282,34 +237,14 @@ class MCTS:
             simulation.out += 1
 
     def _returns(self, outcome: Outcome) -> list[float]:
-        return [value for value in map(worth, self._kept(outcome, to_end=True)) if value is not None]
-
-    def _kept(self, outcome: Outcome, to_end: bool) -> list[Candidate]:
-        """What was not lost. Whatever was to go to the end has ended; what has finished is a candidate."""
-        told = map(cut_off, outcome.candidates) if to_end else outcome.candidates
-        kept = [candidate for candidate in told if candidate.alive or candidate.done]
-        for candidate in kept:
-            if candidate.done:
-                self.state.candidates.append(candidate)
-                self.state.answered |= candidate.answer is not None
-        return kept
+        return [value for value in map(worth, self.state.keep(outcome, to_end=True)) if value is not None]
 
     # -- back up -----------------------------------------------------------------------------------------
 
     def _end(self, simulation: Simulation) -> None:
-        """All that a simulation waited for is there: its visits are pending no longer, what it found counts."""
-        tree, options, path = self.state.tree, self._options, simulation.path
-        nodes = tree.nodes
-        for index in path:
-            nodes[index].pending -= 1
-        for index in simulation.leaves:
-            returns, way = simulation.returns.get(index), path
-            if index != path[-1]:
-                nodes[index].pending -= 1
-                way = [*path, index]
-            value = mixed(nodes[index].judged, returns, options.rollout_weight)
-            if value is not None:
-                tree.back_up(way, value, options.discount)
+        """All that a simulation waited for is there: what it found counts, and the search may be decided by it."""
+        options, tree = self._options, self.state.tree
+        self.state.end(simulation, options.rollout_weight, options.discount)
         if options.revisit:
             self._revisit()
         if options.until_decided:
@@ -326,18 +261,6 @@ class MCTS:
                 return
             state.iterations += 1
             tree.back_up(path, leaf.judged, self._options.discount)
-
-
-def mixed(judged: float | None, returns: list[float] | None, weight: float) -> float | None:
-    """A leaf's value: ``weight`` of its rollouts' mean and the rest of its judgement; one where there is no other."""
-    if not returns:
-        return judged
-    return fmean(returns) if judged is None else weight * fmean(returns) + (1 - weight) * judged
-
-
-def nodes(search: MCTS) -> list[Statistics]:
-    """Statistics of every node, for reports: to a new search, repeat what was asked and told; then look here."""
-    return statistics_of(search.state.tree)
 
 
 def most_draws(options: Options) -> int:

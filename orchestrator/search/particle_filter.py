@@ -22,10 +22,12 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.inspection import Statistics
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.seeds import chance
 from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.search.ancestry import statistics
 from branchwise.orchestrator.search.particles import ROOT, Particles, log_odds, or_uniform, score
 from branchwise.orchestrator.search.resampling import ZERO, Scheme, resample
 
@@ -97,6 +99,17 @@ class ParticleFilter:
     def candidates(self) -> list[Candidate]:
         """The finished answers that particles are, or were at the end of a sweep; else, any that there were."""
         return self.state.earlier + self.state.particles.standing() or self.state.particles.ever()
+
+    def statistics(self) -> Statistics:
+        """Particles that came through every node, and the log of the weight that it had when they were resampled."""
+        state, above = self.state, len(self._root.lineage) + 1
+        weights = {
+            candidate.trajectory.lineage: _log_odds(candidate)
+            / self._options.temperature_at(len(candidate.trajectory.lineage) - above)
+            for node in state.particles.nodes
+            if (candidate := node.candidate) is not None
+        }
+        return statistics(self._root, state.particles, weights, state.earlier)
 
     def _free(self) -> int:
         """Particles that are not the reference, which is the last one."""

@@ -139,43 +139,6 @@ class Tree:
                 to_shift += node.parents
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What there is to show of a node. ``value`` and ``best`` are None where nothing was backed up.
-
-    ``parents`` are the lineages of all nodes from which it was reached, first found first; ``prior`` is its share of
-    the draws from the first of them. ``expanded`` is the number of the iteration that first expanded it.
-    """
-
-    lineage: tuple[int, ...]
-    parents: tuple[tuple[int, ...], ...]
-    visits: int
-    value: float | None
-    best: float | None
-    prior: float
-    expanded: int | None
-
-
-def statistics_of(tree: Tree) -> list[Statistics]:
-    """Every node, in the order told, the root first."""
-    return [_statistics(tree, index) for index in range(len(tree.nodes))]
-
-
-def _statistics(tree: Tree, index: int) -> Statistics:
-    node = tree.nodes[index]
-    parents = [tree.nodes[parent] for parent in node.parents]
-    prior = parents[0].children[index] / sum(parents[0].children.values()) if parents else 1.0
-    return Statistics(
-        node.trajectory.lineage,
-        tuple(parent.trajectory.lineage for parent in parents),
-        node.visits,
-        node.value if node.visits else None,
-        node.best if node.visits else None,
-        prior,
-        node.expanded,
-    )
-
-
 def same_step(one: Trajectory, other: Trajectory, before: int) -> bool:
     """True where two trajectories go on in the same words, and to the same effect, after ``before`` common steps."""
     ours, theirs = one.steps[before:], other.steps[before:]

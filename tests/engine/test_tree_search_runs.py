@@ -11,8 +11,9 @@ from branchwise.orchestrator.api import solve_batch
 from branchwise.orchestrator.backends.scripted import ScriptedBackend
 from branchwise.orchestrator.core.decisions import Asked, Told
 from branchwise.orchestrator.core.result import Result
-from branchwise.orchestrator.search.mcts import MCTS, Options, build, nodes
+from branchwise.orchestrator.search.mcts import MCTS, Options, build
 from tests.engine.flows import flow, script
+from tests.search.tree_nodes import nodes
 
 PROBLEMS = [f"problem {number}" for number in range(4)]
 SETTINGS: list[dict[str, Any]] = [

@@ -16,9 +16,11 @@ from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion,
 from branchwise.orchestrator.core.judgement import failed, judged
 from branchwise.orchestrator.core.saving import restore, save
 from branchwise.orchestrator.core.trajectory import StopReason
-from branchwise.orchestrator.search.mcts import MCTS, Options, build, mixed, most_draws, nodes
+from branchwise.orchestrator.search.mcts import MCTS, Options, build, most_draws
+from branchwise.orchestrator.search.simulations import mixed
 from tests.laws import toy
 from tests.laws.enumerable import ROOT, Actions, World, deceptive, play, scattered, transposing, uniform
+from tests.search.tree_nodes import nodes
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mcts.json"
 

@@ -12,7 +12,8 @@ from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.search.recommending import best_finished, is_decided, principal_way, recommended
 from branchwise.orchestrator.search.selection import RULES, Selector
-from branchwise.orchestrator.search.tree import Node, Tree, statistics_of
+from branchwise.orchestrator.search.statistics import prior
+from branchwise.orchestrator.search.tree import Node, Tree
 
 ROOT = Trajectory(problem("a tree"))
 
@@ -83,7 +84,7 @@ def closed(tree: Tree) -> Tree:
 
 def test_priors_are_shares_of_the_draws_and_puct_goes_by_them() -> None:
     tree = closed(grown(6, 3, 1))
-    assert [round(node.prior, 9) for node in statistics_of(tree)[1:]] == [0.6, 0.3, 0.1]
+    assert [round(prior(tree, index), 9) for index in (1, 2, 3)] == [0.6, 0.3, 0.1]
     assert selected(tree, "puct") == 1
     for _ in range(3):
         tree.back_up([0, 1], 0.5)
