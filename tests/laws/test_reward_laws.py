@@ -1,7 +1,7 @@
 """The laws of reward models, over every kind on disk that needs no model.
 
 Same length, same order; a batch is judged as its members are one by one; empty in, empty out; hostile text
-never raises. A kind that calls models has ``needs`` and is tried elsewhere.
+never raises. A kind that calls models has an option ``model`` and is tried elsewhere.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from branchwise.orchestrator import rewards
 from branchwise.orchestrator.core.judgement import Judgement
@@ -22,28 +23,31 @@ from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.roles import Backend, RewardModel
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import NOTHING
+from branchwise.orchestrator.workflow import spec
 from branchwise.sandboxes.calculator import evaluate
 from branchwise.tasks import constrained_sentence
 
 
 def modules() -> list[ModuleType]:
-    """Every kind's module, found as plug-ins are: a file with Options and build; those with needs call models."""
+    """Every kind's module, found as plug-ins are: a file with Options and build; those with a model call it."""
     names = sorted(path.stem for path in Path(str(rewards.__path__[0])).glob("*.py") if path.stem != "__init__")
     found = [importlib.import_module(f"{rewards.__name__}.{name}") for name in names]
-    return [each for each in found if hasattr(each, "build") and not hasattr(each, "needs")]
+    kinds = [each for each in found if hasattr(each, "build")]
+    return [each for each in kinds if "model" not in each.Options.model_fields]
 
 
 def example_options(kind: type[Options]) -> Options:
     """The defaults, and the first documented example of each field that must be given."""
     required = {name: field for name, field in kind.model_fields.items() if field.is_required()}
     values: dict[str, Any] = {name: (field.examples or [None])[0] for name, field in required.items()}
-    return kind(**values)
+    return ANY.validate_python({"kind": kind.model_fields["kind"].default, **values})
 
 
 def no_model(name: str) -> Backend:
-    raise AssertionError(f"a kind without needs() asked for the model {name}")
+    raise AssertionError(f"a kind without an option for it asked for the model {name}")
 
 
+ANY: TypeAdapter[Options] = TypeAdapter(spec.Reward)
 PARTS = Parts(no_model, lambda trajectory: None, evaluate=evaluate)
 MODULES = modules()
 SENTENCE = next(constrained_sentence.build(constrained_sentence.Options(count=1)).problems())
@@ -68,7 +72,7 @@ def scored(reward: RewardModel, trajectories: list[Trajectory]) -> list[Judgemen
 
 
 def test_the_kinds_are_found() -> None:
-    assert {"calculator", "rule"} <= {each.__name__.rpartition(".")[2] for each in MODULES}
+    assert {"calculator", "flipped", "rule"} <= {each.__name__.rpartition(".")[2] for each in MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
