@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from string import Template
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,6 +39,7 @@ class Options(AskingOptions):
     list_actions: bool = Field(True, description="Show the admissible actions, where the world lists them.")
     thoughts: bool = Field(False, description="Show earlier replies whole, not their actions only.")
     marker: str = Field("Action:", min_length=1, description="What stands before the action in a reply.")
+    wants_world: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

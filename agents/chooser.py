@@ -7,7 +7,7 @@ until every action has been proposed; then it begins again from the first.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from branchwise.orchestrator.core.errors import AgentFormatError
 from branchwise.orchestrator.core.options import Options as _Options
@@ -22,6 +22,7 @@ class Options(_Options):
     """Options of the chooser."""
 
     kind: Literal["chooser"] = "chooser"
+    wants_world: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         workflow = workflow.model_copy(update={"budget": settings.budget})
         given = settings.budget.model_dump(mode="json", exclude_defaults=True)
         loaded = replace(loaded, workflow=workflow, data={**loaded.data, "budget": given})
-    validate(loaded)
+    validate(loaded, task)
     import_graph_library()  # before the journal's clock starts
     async with AsyncExitStack() as opened:
         raw = _raw_models(loaded, settings, opened)  # before the journal: a wrong one leaves no run directory

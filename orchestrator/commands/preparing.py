@@ -87,7 +87,11 @@ def portable(spec: str) -> str:
 
 
 def predicted(loaded: Loaded, task: Task | None, problems: Iterable[Problem]) -> Prediction:
-    """The most that the longest of these problems can use; also finds parts that can't be built."""
+    """The most that the longest of these problems can use; also finds parts that can't be built, or don't fit the
+    task's world.
+    """
+    if task is not None:
+        validate(loaded, task)
     answering = task or Plain(())
     longest = max(problems, key=lambda one: len(one.text.encode("utf-8", "replace")), default=problem(""))
     return predict(loaded, longest, answering.answer, evaluate, getattr(task, "world", None))

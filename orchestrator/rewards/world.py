@@ -28,6 +28,7 @@ class Options(_Options):
 
     kind: Literal["world"] = "world"
     source: ClassVar[Source] = "oracle"
+    wants_world: ClassVar[bool] = True
     discount: float = Field(1.0, gt=0, le=1, description="What a reward loses with each step before it.")
     scale: Scale = Field("probability", description="probability: rewards add up to 0 to 1; raw: any finite number.")
 

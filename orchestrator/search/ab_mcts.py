@@ -84,6 +84,11 @@ class Options(_Options):
         """True where single steps are wanted of the policy."""
         return self.over == "steps"
 
+    @property
+    def revises(self) -> bool:
+        """True where it asks for revisions of finished answers."""
+        return self.over == "answers"
+
     @field_validator("policies")
     @classmethod
     def _distinct(cls, policies: list[str]) -> list[str]:

@@ -97,6 +97,11 @@ class Options(_Options):
         return self
 
     @property
+    def wants_world(self) -> bool:
+        """True where states are to be told apart by the names that a world gives them."""
+        return self.transpositions
+
+    @property
     def width(self) -> int:
         """Children drawn in one expansion."""
         return min(self.batch or self.children, self.children)

@@ -15,12 +15,15 @@ import networkx
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.options import Options
 from branchwise.orchestrator.core.request import Capabilities
+from branchwise.orchestrator.core.roles import Task
+from branchwise.orchestrator.core.world import World
 from branchwise.orchestrator.plugins import find, suggestion, usable
 from branchwise.orchestrator.workflow.facts import role_of
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.policies import misnamed
 from branchwise.orchestrator.workflow.servers import confused
 from branchwise.orchestrator.workflow.spec import END, AgentNode, SearchNode, Workflow
+from branchwise.orchestrator.workflow.worlds import misfits, speechless
 from branchwise.orchestrator.workflow.yaml_file import Place, written_at
 
 
@@ -32,11 +35,16 @@ class Wrong:
     message: str
 
 
-def validate(loaded: Loaded) -> None:
-    """Raise ConfigError that lists everything that is wrong, a line each, with file, line and key."""
-    workflow = loaded.workflow
+def validate(loaded: Loaded, task: Task | None = None) -> None:
+    """Raise ConfigError that lists everything that is wrong, a line each, with file, line and key.
+
+    With the task it is also known whether the searches are to act in a world.
+    """
+    workflow, world = loaded.workflow, getattr(task, "world", None)
     rules = (_wrong_names, _wrong_pairings, _wrong_roles, _wrong_policies, _wrong_tournaments, _wrong_servers)
-    found = [*_wrong_needs(loaded), *(wrong for rule in rules for wrong in rule(workflow))]
+    found = [*_wrong_needs(loaded, world), *(wrong for rule in rules for wrong in rule(workflow))]
+    unfit = [*speechless(workflow), *(misfits(workflow, world) if task is not None else ())]
+    found += [Wrong(place, message) for place, message in unfit]
     found = found or list(_wrong_shape(workflow))
     if found:
         raise ConfigError(
@@ -113,11 +121,11 @@ def _wrong_targets(name: str, node: SearchNode | AgentNode, names: list[str]) ->
             yield Wrong(place, f"no node '{target}'{suggestion(target, names)}")
 
 
-def _wrong_needs(loaded: Loaded) -> Iterator[Wrong]:
+def _wrong_needs(loaded: Loaded, world: World | None) -> Iterator[Wrong]:
     workflow = loaded.workflow
     for place, role, options in parts_of(workflow):
         try:
-            needs = needs_of(workflow, place, role, options)
+            needs = needs_of(workflow, place, role, options, acts=world is not None)
         except ConfigError as error:
             yield Wrong(place, str(error))
             continue
@@ -134,15 +142,17 @@ def _wrong_needs(loaded: Loaded) -> Iterator[Wrong]:
                 )
 
 
-def needs_of(workflow: Workflow, place: Place, role: str, options: Options) -> dict[str, frozenset[str]]:
-    """Which capabilities a part wants of which model."""
+def needs_of(
+    workflow: Workflow, place: Place, role: str, options: Options, acts: bool = False
+) -> dict[str, frozenset[str]]:
+    """Which capabilities a part wants of which model; a policy that ``acts`` in a world is asked for single steps."""
     module = find(role, options.kind).module  # type: ignore[arg-type]
     needs: Any = getattr(module, "needs", None)
     if needs is None:
         return {}
     node = workflow.nodes[str(place[1])]
     if isinstance(node, SearchNode) and role == "agent":
-        found: dict[str, frozenset[str]] = needs(options, stepwise=stepwise(node))
+        found: dict[str, frozenset[str]] = needs(options, stepwise=acts or stepwise(node))
     else:
         found = needs(options)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from branchwise.orchestrator.api import solve_batch, solve_iter
 from branchwise.orchestrator.backends.scripted import ScriptedBackend
 from branchwise.orchestrator.core.decisions import Told
 from branchwise.orchestrator.core.expansion import Candidate
+from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.core.roles import Environment
 from branchwise.orchestrator.core.trajectory import StopReason
-from branchwise.orchestrator.core.world import World
-from tests.engine.corridor import ACTIONS, CorridorTask
+from branchwise.orchestrator.core.world import Observation, World
+from tests.engine.corridor import ACTIONS, Corridor, CorridorTask
 
 WORLDS = {"snapshots": World(snapshots=True, max_steps=6), "replay": World(max_steps=6, max_instances=2)}
 BEAM = {"kind": "beam", "width": 3, "expansions": 3, "depth": 8}
@@ -143,5 +146,17 @@ async def test_a_hard_budget_holds_even_where_a_world_shows_more_than_it_declare
 
 
 async def test_a_world_that_lists_no_actions_has_nothing_to_choose_from() -> None:
-    results = await solve_batch(["no world at all"], flow(EIGHT) | {"models": {}})
+    class Silent(Corridor):
+        """A corridor that lists no actions."""
+
+        def _seen(self) -> Observation:
+            return replace(super()._seen(), actions=None)
+
+    class SilentTask(CorridorTask):
+        """Its task."""
+
+        def environment(self, of: Problem) -> Environment:
+            return Silent(1, self.counts)
+
+    results = await solve_batch(SilentTask(WORLDS["replay"]), flow(EIGHT))
     assert {failure.boundary for failure in results[0].failures} == {"format"}
