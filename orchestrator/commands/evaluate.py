@@ -25,6 +25,7 @@ from branchwise.orchestrator.core.roles import Task
 from branchwise.orchestrator.evaluation.suite import Part, Suite, Trial, pairs_of, trials_of
 from branchwise.orchestrator.report.collect import Label, collect
 from branchwise.orchestrator.report.data import Report
+from branchwise.orchestrator.report.matrix import Place, matrix
 from branchwise.orchestrator.session import Settings
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.yaml_file import read_yaml, validated
@@ -58,10 +59,12 @@ def evaluate(arguments: argparse.Namespace, environment: Mapping[str, str]) -> i
     prepared = [
         _prepared(part, path.parent, out / f"{number}-{_slug(part.title)}", seed, arguments.limit, environment)
         for number, part in enumerate(suite.parts, 1)
-        if _at_hand(part, environment)
+        if number in (arguments.part or (number,)) and _at_hand(part, environment)
     ]
     if not prepared:
         raise ConfigError(f"{path}: no part of the suite can run here")
+    if arguments.markdown is not None and not arguments.markdown.parent.is_dir():
+        raise ConfigError(f"--markdown {arguments.markdown}: there is no such folder")
     reports = []
     for one in prepared:
         _run(one, seed, suite.concurrency, out)
@@ -71,6 +74,8 @@ def evaluate(arguments: argparse.Namespace, environment: Mapping[str, str]) -> i
         page = one.directory.with_suffix(".html")
         write_page(reports[-1], page)
         print(f"Report: {page}", file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.markdown is not None:
+        arguments.markdown.write_text("\n".join(map(_markdown, reports, prepared)), encoding="utf-8")
     if arguments.json:
         print(json.dumps({"run_directory": str(out), "seed": seed, "parts": [_as_json(r) for r in reports]}))
     return 0
@@ -126,6 +131,10 @@ def _report(one: Prepared, command: str) -> Report:
     return report.model_copy(
         update={"title": one.part.title, "notes": (*report.notes, *one.part.notes), "command": command}
     )
+
+
+def _markdown(report: Report, one: Prepared) -> str:
+    return matrix(report, {trial.name: Place(trial.strategy, trial.column) for trial in one.trials})
 
 
 def _as_json(report: Report) -> dict[str, object]:

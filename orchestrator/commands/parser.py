@@ -86,6 +86,10 @@ def _evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--seed", type=int, help="instead of the suite's")
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="at most N problems a part")
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="where the runs go (default: runs/NAME-TIME)")
+    evaluate.add_argument(
+        "--part", type=_positive, action="append", metavar="N", help="only the part of this number (repeatable)"
+    )
+    evaluate.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file, too")
     _json(evaluate)
 
 

@@ -1,7 +1,9 @@
 """Suite: which strategies are held against each other, on which problems, at which sizes. Written as YAML.
 
 A part of a suite is one comparison: every strategy solves the same problems with the same seed, and the same
-draw is never paid for twice within a part. A strategy with ``samples`` runs once a size.
+draw is never paid for twice within a part. A strategy with ``variants`` (rewards, say) runs once with each of them,
+one with ``samples`` once a size. It is compared with every baseline of its size and, where that has variants, of its
+variant; a baseline itself is compared with those before it.
 """
 
 from __future__ import annotations
@@ -26,11 +28,16 @@ class _Closed(BaseModel):
 class Entry(_Closed):
     """One strategy: a workflow file, what to set in it, and the sizes at which it runs."""
 
-    name: str = Field(description="Shown in tables; with samples, N=... is added.")
-    workflow: Path = Field(description="Workflow file, relative to the suite's.")
+    name: str = Field(description="Shown in tables, with the variant, and N=... for samples.")
+    workflow: Path | None = Field(None, description="Workflow file, relative to the suite's; default: the part's.")
     settings: Settings = Field(default_factory=dict, alias="set", description="Keys such as nodes.search.select.")
+    variants: dict[str, Settings] = Field(
+        default_factory=dict, description="Name of a variant -> what to set for it."
+    )
     samples: dict[int, Settings] = Field(default_factory=dict, description="Number of samples -> what to set for it.")
-    baseline: bool = Field(False, description="Others of the same size are compared with it, in pairs.")
+    baseline: bool = Field(
+        False, description="Others of the same size, and of the same variant if it has any, are compared with it."
+    )
 
 
 class Part(_Closed):
@@ -39,6 +46,7 @@ class Part(_Closed):
     title: str = Field(description="Heading of its table and page.")
     task: str = Field(description="KIND[:ARGS] or FILE.jsonl, as for --tasks.")
     limit: int = Field(gt=0, description="Problems.")
+    workflow: Path | None = Field(None, description="Workflow file of strategies that name none.")
     share_draws: bool = Field(
         True, description="Take over equal draws of the part's earlier runs; seconds are then no measure of cost."
     )
@@ -60,19 +68,35 @@ class Suite(_Closed):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run of a part: one strategy at one size."""
+    """One run of a part: one strategy in one variant at one size."""
 
     name: str
-    family: str
+    strategy: str
+    variant: str
     workflow: Path
     settings: tuple[str, ...]
     samples: int | None
     baseline: bool
 
+    @property
+    def family(self) -> str:
+        """The strategy in its variant, whatever the size."""
+        return _joined(self.strategy, self.variant)
+
+    @property
+    def column(self) -> str:
+        """Where it stands in a table that has a row a strategy."""
+        size = f"N={self.samples}" if self.samples is not None else ""
+        return f"{self.variant} {size}".strip() or "alone"
+
+    def is_measured_by(self, baseline: Trial) -> bool:
+        """Whether it is of the baseline's size and, where that has one, variant."""
+        return self.samples == baseline.samples and baseline.variant in ("", self.variant)
+
 
 def trials_of(part: Part, directory: Path) -> list[Trial]:
-    """The runs of a part, in order. ConfigError where two have the same name."""
-    trials = [trial for entry in part.strategies for trial in _trials(entry, directory)]
+    """The runs of a part, in order. ConfigError where two have the same name, or one has no workflow."""
+    trials = [trial for entry in part.strategies for trial in _trials(entry, part, directory)]
     names = [trial.name for trial in trials]
     if len(set(names)) < len(names):
         raise ConfigError(f"part '{part.title}': two strategies have the same name")
@@ -80,14 +104,27 @@ def trials_of(part: Part, directory: Path) -> list[Trial]:
 
 
 def pairs_of(trials: list[Trial]) -> list[tuple[str, str]]:
-    """(other, baseline) for every trial that has a baseline of its size."""
-    baselines = {trial.samples: trial.name for trial in trials if trial.baseline}
-    return [(t.name, baselines[t.samples]) for t in trials if not t.baseline and t.samples in baselines]
+    """(trial, baseline) for every trial and each of its baselines."""
+    return [
+        (trial.name, other.name)
+        for place, trial in enumerate(trials)
+        for other in (trials[:place] if trial.baseline else trials)
+        if other.baseline and trial.is_measured_by(other)
+    ]
 
 
-def _trials(entry: Entry, directory: Path) -> Iterator[Trial]:
+def _trials(entry: Entry, part: Part, directory: Path) -> Iterator[Trial]:
+    workflow = entry.workflow or part.workflow
+    if workflow is None:
+        raise ConfigError(f"part '{part.title}': '{entry.name}' has no workflow, and neither has the part")
     sizes: dict[int | None, Settings] = dict(entry.samples.items()) if entry.samples else {None: {}}
-    for size, settings in sizes.items():
-        merged = tuple(f"{key}={json.dumps(value)}" for key, value in {**entry.settings, **settings}.items())
-        name = entry.name if size is None else f"{entry.name} N={size}"
-        yield Trial(name, entry.name, directory / entry.workflow, merged, size, entry.baseline)
+    for variant, varied in (entry.variants or {"": {}}).items():
+        for size, sized in sizes.items():
+            merged = {**entry.settings, **varied, **sized}
+            settings = tuple(f"{key}={json.dumps(value)}" for key, value in merged.items())
+            name = _joined(entry.name, variant) + (f" N={size}" if size is not None else "")
+            yield Trial(name, entry.name, variant, directory / workflow, settings, size, entry.baseline)
+
+
+def _joined(strategy: str, variant: str) -> str:
+    return f"{strategy}, {variant}" if variant else strategy

@@ -70,12 +70,10 @@ def markdown(report: Report) -> str:
     """The table, the notes and what the words mean, as GitHub's markdown."""
     table = grid(report)
     rule = ["---:" if numeric else "---" for numeric in table.numeric]
-    cells = [[_escaped(cell) for cell in line] for line in (table.headings, *table.rows)]
+    cells = [[escaped(cell) for cell in line] for line in (table.headings, *table.rows)]
     lines = ["| " + " | ".join(line) + " |" for line in (cells[0], rule, *cells[1:])]
-    points = [f"- {_escaped(note)}" for note in (*comparisons(report), *notes(report))]
-    return (
-        "\n".join([f"### {_escaped(printable(report.title))}", "", *lines, "", *points, "", _escaped(LEGEND)]) + "\n"
-    )
+    points = [f"- {escaped(note)}" for note in (*comparisons(report), *notes(report))]
+    return "\n".join([f"### {escaped(printable(report.title))}", "", *lines, "", *points, "", escaped(LEGEND)]) + "\n"
 
 
 def rich_table(report: Report, *, narrow: bool = False) -> Table:
@@ -162,5 +160,6 @@ def _aligned(text: str, width: int, numeric: bool) -> str:
     return padding + text if numeric else text + padding
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """``text`` as it is in markdown, where it may stand in a table."""
     return "".join(f"\\{char}" if char in "\\`*_[]<>|#~" else char for char in text).replace("&", "&amp;")

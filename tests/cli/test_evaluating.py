@@ -1,0 +1,47 @@
+"""`evaluate`: variants, parts on their own, the tables as markdown."""
+
+from tests.cli.conftest import Shell
+
+SUITE = """\
+seed: 3
+parts:
+  - &trial
+    title: Trial
+    task: q.jsonl
+    limit: 4
+    workflow: w.yaml
+    strategies:
+      - {name: vote, baseline: true}
+      - name: picked
+        set: {nodes.search.select: naive}
+        variants:
+          exact: {nodes.search.reward: {kind: calculator}}
+          noisy: {nodes.search.reward: {kind: flipped, share: 0.5, reward: {kind: calculator}}}
+  - {<<: *trial, title: Again}
+"""
+
+
+def test_variants_are_compared_and_written_as_markdown(shell: Shell) -> None:
+    shell.workflow()
+    shell.questions(4)
+    shell.write("suite.yaml", SUITE)
+    ran = shell("evaluate", "suite.yaml", "--out", "out", "--part", "2", "--markdown", "tables.md", "--json")
+    assert ran.code == 0, ran.err
+    (part,) = ran.json()["parts"]
+    assert part["title"] == "Again"
+    assert [each["name"] for each in part["strategies"]] == ["vote", "picked, exact", "picked, noisy"]
+    assert [each["reward_kind"] for each in part["strategies"]] == ["none", "tool", "tool"]
+    assert [each["second"] for each in part["comparisons"]] == ["vote", "vote"]
+    text = (shell.folder / "tables.md").read_text()
+    assert text.startswith("### Again\n")
+    assert "| strategy | alone | exact | noisy |" in text
+    assert "Points gained on vote:" in text
+
+
+def test_tables_that_can_t_be_written_are_refused(shell: Shell) -> None:
+    shell.workflow()
+    shell.questions(4)
+    shell.write("suite.yaml", SUITE)
+    ran = shell("evaluate", "suite.yaml", "--out", "out", "--part", "1", "--markdown", "no/tables.md", "--json")
+    ran.refused("--markdown", "no/tables.md")
+    shell("evaluate", "suite.yaml", "--out", "out", "--part", "3").refused("no part")
