@@ -35,14 +35,17 @@ if TYPE_CHECKING:
         Suspended,
     )
     from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
+    from branchwise.orchestrator.core.inspection import NodeStatistics
     from branchwise.orchestrator.core.judgement import Judgement
     from branchwise.orchestrator.core.problem import Problem, problem
     from branchwise.orchestrator.core.request import Draw, Request
     from branchwise.orchestrator.core.result import Result
     from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
     from branchwise.orchestrator.core.usage import Usage
+    from branchwise.orchestrator.watching import solve_events
     from branchwise.orchestrator.workflow.load import load_workflow
     from branchwise.orchestrator.workflow.spec import Workflow
+    from branchwise.orchestrator.workflow.tree import read_tree
 
     __version__: str
 
@@ -62,6 +65,7 @@ __all__ = [
     "Expansion",
     "JournalError",
     "Judgement",
+    "NodeStatistics",
     "Outcome",
     "Problem",
     "Request",
@@ -80,9 +84,11 @@ __all__ = [
     "load_task",
     "load_workflow",
     "problem",
+    "read_tree",
     "solve",
     "solve_batch",
     "solve_batch_sync",
+    "solve_events",
     "solve_iter",
     "solve_sync",
 ]
@@ -106,14 +112,17 @@ _HOMES = {
         "Suspended",
     ),
     "core.expansion": ("Answer", "Candidate", "Expansion", "Outcome"),
+    "core.inspection": ("NodeStatistics",),
     "core.judgement": ("Judgement",),
     "core.problem": ("Problem", "problem"),
     "core.request": ("Draw", "Request"),
     "core.result": ("Result",),
     "core.trajectory": ("Step", "StopReason", "Trajectory"),
     "core.usage": ("Usage",),
+    "watching": ("solve_events",),
     "workflow.load": ("load_workflow",),
     "workflow.spec": ("Workflow",),
+    "workflow.tree": ("read_tree",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

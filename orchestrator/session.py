@@ -22,7 +22,8 @@ from branchwise.orchestrator.core.events import Event, RunFinished, RunStarted
 from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.options import ModelOptions, Parts
 from branchwise.orchestrator.core.problem import Problem, problem
-from branchwise.orchestrator.core.result import Result, SearchRecord
+from branchwise.orchestrator.core.record import SearchRecord
+from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.roles import Backend, Grade, Task
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.world import World
@@ -38,6 +39,7 @@ from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.compile import compile_workflow, import_graph_library
 from branchwise.orchestrator.workflow.facts import facts_of
 from branchwise.orchestrator.workflow.load import Loaded
+from branchwise.orchestrator.workflow.searching import beginnings, node_of
 from branchwise.orchestrator.workflow.secrecy import recordable
 from branchwise.orchestrator.workflow.servers import told_by_address
 from branchwise.orchestrator.workflow.validate import validate
@@ -163,7 +165,11 @@ class Session:
 
         def record() -> list[SearchRecord]:
             rows = kept if directory is None else read_decisions(directory, problem_id)
-            return [(node, root, _decoded(root, recorded)) for node, recorded in (rows or {}).items()]
+            begins = beginnings(self.loaded.workflow, self.settings.seed)
+            return [
+                SearchRecord(node, root, _decoded(root, recorded), begins.get(node_of(node)))
+                for node, recorded in (rows or {}).items()
+            ]
 
         return replace(result, record=record)
 

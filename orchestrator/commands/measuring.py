@@ -20,9 +20,10 @@ from branchwise.orchestrator.commands.strategies import FirstPass, Strategy, beg
 from branchwise.orchestrator.core.decisions import Asked, Told
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.expansion import Candidate, Expansion
+from branchwise.orchestrator.core.record import SearchRecord
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.evaluation.fitting import Attempt, Row
-from branchwise.orchestrator.journal.reader import Recorded, RecordedSearch, recorded
+from branchwise.orchestrator.journal.reader import Recorded, recorded
 from branchwise.orchestrator.report.strategy import outcome_of
 from branchwise.orchestrator.search.difficulty import ease
 
@@ -99,7 +100,7 @@ def _attempt(result: Result, correct: bool, first_pass: float, taken_over: float
     return Attempt(correct, max(first_pass, alone + max(0.0, 1 - taken_over) * first_pass), alone)
 
 
-def _first_answers(search: RecordedSearch, count: int) -> tuple[list[Candidate], float]:
+def _first_answers(search: SearchRecord, count: int) -> tuple[list[Candidate], float]:
     """The first answers of a best-of-N, and the tokens that were generated for them."""
     asked, told, cost = dict[int, Expansion](), list[Candidate](), 0.0
     for decision in search.decisions:

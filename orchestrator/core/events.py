@@ -5,11 +5,16 @@ A tagged union: ``type`` tells which. ``EVENTS_VERSION`` grows when a field chan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from branchwise.orchestrator.core.decisions import Decision
+from branchwise.orchestrator.core.record import SearchRecord
 from branchwise.orchestrator.core.result import Result
+
+if TYPE_CHECKING:
+    import networkx
 
 EVENTS_VERSION = 1
 
@@ -43,12 +48,22 @@ class NodeEntered:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A search's driver decided something (replayed decisions are sent again)."""
+    """A search's driver decided something (replayed decisions are sent again).
+
+    ``record`` reads what is on record of the search whenever it is called.
+    """
 
     problem_id: str
     node: str
     decision: Decision
     type: Literal["decided"] = "decided"
+    record: Callable[[], SearchRecord] | None = field(default=None, compare=False, repr=False)
+
+    def tree(self) -> networkx.DiGraph:
+        """The search's tree as it stands now, like a result's; what is under way is in it, too."""
+        from branchwise.orchestrator.workflow.tree import tree_of_records
+
+        return tree_of_records(self.problem_id, [self.record()] if self.record is not None else [])
 
 
 @dataclass(frozen=True, slots=True)

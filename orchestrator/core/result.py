@@ -6,16 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from branchwise.orchestrator.core.decisions import Decision
 from branchwise.orchestrator.core.errors import Failure
+from branchwise.orchestrator.core.record import SearchRecord
 from branchwise.orchestrator.core.roles import Grade
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 if TYPE_CHECKING:
     import networkx
-
-SearchRecord = tuple[str, Trajectory, list[Decision]]
 
 
 @dataclass(frozen=True)

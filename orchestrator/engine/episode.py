@@ -21,7 +21,8 @@ from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.outlook import Outlook
 from branchwise.orchestrator.core.problem import Problem
-from branchwise.orchestrator.core.roles import Agent, Recommending, Reply, Search, View
+from branchwise.orchestrator.core.record import Begin, SearchRecord
+from branchwise.orchestrator.core.roles import Agent, Recommending, Reply, View
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.selection import Rule, Selection, select
@@ -45,7 +46,7 @@ class SearchPlan:
     """
 
     node: str
-    algorithm: Callable[[Trajectory], Search]
+    algorithm: Begin
     means: Means
     rule: Rule
     window: int = 64
@@ -85,6 +86,10 @@ class Episode:
         """Run a search from the problem's root. What it decided is on record under the node's name."""
         root, plan = Trajectory(self.problem), self._in_world(plan)
         search, self.outlook.remaining_draws = plan.algorithm(root), plan.most_draws
+
+        def record() -> SearchRecord:
+            return SearchRecord(plan.node, root, self._log(plan.node, root).replay(), plan.algorithm)
+
         driver = Driver(
             search,
             lambda expansion: self._expand(expansion, plan),
@@ -93,7 +98,7 @@ class Episode:
             plan.order,
             self._purse(plan.means),
             lambda: self.run.seconds_left(self.problem.id),
-            lambda decision: self._decided(plan.node, decision),
+            lambda decision: self._decided(plan.node, decision, record),
         )
         try:
             stop = await driver.run()
@@ -164,13 +169,13 @@ class Episode:
 
         return DecisionLog(root, write, journal.decisions(problem_id, node))
 
-    def _decided(self, node: str, decision: Decision) -> None:
+    def _decided(self, node: str, decision: Decision, record: Callable[[], SearchRecord]) -> None:
         if isinstance(decision, Told):
             self.outlook.committed(decision.outcome.candidates)
             for candidate in decision.outcome.candidates:
                 judged = candidate.judgement.failure if candidate.judgement else None
                 self.failures += [failure for failure in (candidate.failure, judged) if failure is not None]
-        self.run.notify(Decided(self.problem.id, node, decision))
+        self.run.notify(Decided(self.problem.id, node, decision, record=record))
 
     @property
     def _bounded(self) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from branchwise.orchestrator.core.decisions import Decision
 from branchwise.orchestrator.core.errors import ConfigError, JournalError
 from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.record import SearchRecord
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
@@ -24,15 +25,6 @@ from branchwise.orchestrator.journal.results import problem_from, result_from
 from branchwise.orchestrator.journal.store import decisions_in
 
 NEWEST_ROW = "SELECT max(at) FROM (SELECT max(at) AS at FROM draws UNION ALL SELECT max(at) FROM decisions)"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedSearch:
-    """The decisions of one search, in order, and the root that it started from."""
-
-    node: str
-    root: Trajectory
-    decisions: tuple[Decision, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +59,11 @@ class Recorded:
         closed = self._db.execute("SELECT value FROM meta WHERE key = 'elapsed_seconds'").fetchone()
         return max(float(closed[0]) if closed else 0.0, float(self._db.execute(NEWEST_ROW).fetchone()[0] or 0.0))
 
-    def searches(self, problem: Problem) -> list[RecordedSearch]:
+    def searches(self, problem: Problem) -> list[SearchRecord]:
         """The searches on one problem."""
         root = Trajectory(problem)
         return [
-            RecordedSearch(node, root, tuple(_decoded(root, rows)))
+            SearchRecord(node, root, tuple(_decoded(root, rows)))
             for node, rows in decisions_in(self._db, problem.id).items()
         ]
 

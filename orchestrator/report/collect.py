@@ -4,7 +4,7 @@
    draws), and a row a problem.
 2. Runs of one family, which differ in the number of samples, become a curve.
 3. Runs are compared in pairs on the problems that both finished: those named, else every one with the first.
-4. Some problems of each run, right ones and wrong ones, get their search tree.
+4. Some problems of each run, right ones, wrong ones and some under way, get their search tree.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from branchwise.orchestrator.report.shown import Interval
 from branchwise.orchestrator.report.strategy import outcome_of, strategy_of
 from branchwise.orchestrator.report.tree import Tree
 from branchwise.orchestrator.report.trees import shown_tree
+from branchwise.orchestrator.workflow.tree import inspectable, selected_by
 
 MAX_FAILURES_SHOWN = 8
 
@@ -158,11 +159,15 @@ def _compared(first: _Run, second: _Run) -> Comparison:
 
 
 def _trees(run: _Run, count: int) -> Iterator[Tree]:
-    for result in _chosen(run.results, count):
-        lineage = result.trajectory.lineage if result.trajectory is not None else None
-        expected = result.grade.expected if result.grade else None
-        for search in run.journal.searches(run.problems[result.problem_id]):
-            yield shown_tree(run.name, search, lineage, expected)
+    results = {result.problem_id: result for result in run.results}
+    open_ones = [problem_id for problem_id in run.problems if problem_id not in results]
+    open_ones = open_ones[: max(count // 4, count - len(results))]
+    finished = [result.problem_id for result in _chosen(run.results, count - len(open_ones))]
+    for problem_id in finished + open_ones:
+        result = results.get(problem_id)
+        expected = result.grade.expected if result is not None and result.grade else None
+        for search in inspectable(run.journal, run.journal.searches(run.problems[problem_id])):
+            yield shown_tree(run.name, search, selected_by(result), expected)
 
 
 def _chosen(results: Sequence[Result], count: int) -> list[Result]:

@@ -18,8 +18,10 @@ class Node(Shown):
     """One candidate. ``id`` is its lineage ("root", "0", "0.2.1"); ``order`` says as which it was committed.
 
     ``text`` is what this node adds to its parent; ``step_scores`` has one entry a step of that text.
-    ``score`` is the reward model's judgement, ``value`` the search's own estimate (a mean of back-ups, say).
-    ``selected`` marks what the search returned; ``extra`` holds what only some algorithm knows.
+    ``score`` is the reward model's judgement. What the search knew, None where it knows nothing of the kind:
+    ``visits``, ``value`` (a mean of returns, say), ``prior``, and in ``extra`` what only some algorithm knows.
+    ``expanded`` says as which node, from 1, children were first asked of it. ``votes`` are those for its answer, by
+    vote or tournament. ``selected`` marks what the search returned; ``under_way`` is asked for and not yet told.
     """
 
     id: str
@@ -31,11 +33,14 @@ class Node(Shown):
     visits: int | None = None
     prior: float | None = None
     order: int | None = None
+    expanded: int | None = None
     stop: str | None = None
     answer: str | None = None
     correct: bool | None = None
     selected: bool = False
+    votes: float | None = None
     cancelled: bool = False
+    under_way: bool = False
     failure: str | None = None
     model: str | None = None
     tokens: int | None = None

@@ -13,8 +13,7 @@ from typing import Any
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.options import Parts, Price
 from branchwise.orchestrator.core.result import Result
-from branchwise.orchestrator.core.seeds import seed_for
-from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
+from branchwise.orchestrator.core.trajectory import StopReason
 from branchwise.orchestrator.engine.batch import Solve
 from branchwise.orchestrator.engine.contest import Contest
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
@@ -22,6 +21,7 @@ from branchwise.orchestrator.engine.expand import Means, arm
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.facts import most_draws, role_of
 from branchwise.orchestrator.workflow.nodes import State, Step, agent_step, search_step
+from branchwise.orchestrator.workflow.searching import beginning
 from branchwise.orchestrator.workflow.spec import END, SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import graph_of
 
@@ -87,14 +87,9 @@ def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
         agent = find("agent", node.agent.kind).module.build(node.agent, parts)
         price = workflow.models[node.agent.model].price  # type: ignore[attr-defined]
         return agent_step(name, agent, role_of(node.agent), price)
-    build, algorithm = find("search", node.algorithm.kind).module.build, node.algorithm
-    means = means_of(workflow, node, parts, seed)
-
-    def start(root: Trajectory) -> Any:
-        return build(algorithm, root, seed_for(seed, root.problem.id, root.lineage, "search"))
-
-    contest, most = contest_of(workflow, node, parts), most_draws(algorithm)
-    return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit, most, contest))
+    means, begin = means_of(workflow, node, parts, seed), beginning(node.algorithm, seed)
+    contest, most = contest_of(workflow, node, parts), most_draws(node.algorithm)
+    return search_step(name, SearchPlan(name, begin, means, node.rule, node.window, node.commit, most, contest))
 
 
 def means_of(workflow: Workflow, node: SearchNode, parts: Parts, seed: int) -> Means:

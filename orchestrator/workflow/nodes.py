@@ -18,6 +18,7 @@ from branchwise.orchestrator.core.roles import Agent, View
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
 from branchwise.orchestrator.engine.expand import budget_stop
+from branchwise.orchestrator.workflow.searching import VISIT
 
 
 class State(TypedDict, total=False):
@@ -63,7 +64,7 @@ def _at_visit(plan: SearchPlan, visit: int) -> SearchPlan:
     """A node that is entered again searches anew: other draws, and decisions on record under a name of their own."""
     if visit == 1:
         return plan
-    return replace(plan, node=f"{plan.node}#{visit}", means=replace(plan.means, attempt=visit - 1))
+    return replace(plan, node=f"{plan.node}{VISIT}{visit}", means=replace(plan.means, attempt=visit - 1))
 
 
 def agent_step(name: str, agent: Agent, role: str, price: Price) -> Step:

@@ -13,14 +13,16 @@ SOLVING = {
     "solve",
     "solve_batch",
     "solve_iter",
+    "solve_events",
     "solve_sync",
     "solve_batch_sync",
     "load_task",
     "load_workflow",
+    "read_tree",
 }
 NOUNS = {
     "Workflow", "Budget", "Problem", "problem", "Result", "Trajectory", "Step", "StopReason", "Answer", "Judgement",
-    "Candidate", "Expansion", "Outcome", "Usage", "Request", "Draw", "ScriptedBackend",
+    "Candidate", "Expansion", "Outcome", "Usage", "Request", "Draw", "ScriptedBackend", "NodeStatistics",
 }  # fmt: skip
 ERRORS = {
     "BranchwiseError", "ConfigError", "JournalError", "Suspended", "BudgetRefused", "BoundaryError", "BackendError",

@@ -36,8 +36,8 @@ def flow(algorithm: dict[str, Any], policy: dict[str, Any] | None = None, **work
 
 def told(result: Result) -> list[Candidate]:
     assert result.record is not None
-    ((_, _, decisions),) = result.record()
-    return [c for decision in decisions if isinstance(decision, Told) for c in decision.outcome.candidates]
+    (search,) = result.record()
+    return [c for decision in search.decisions if isinstance(decision, Told) for c in decision.outcome.candidates]
 
 
 def rows(results: list[Result]) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from branchwise.orchestrator.api import solve_batch
 from branchwise.orchestrator.backends.scripted import ScriptedBackend
-from branchwise.orchestrator.core.decisions import Asked, Told
+from branchwise.orchestrator.core.record import replayed as replayed_from
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.search.mcts import MCTS, Options, build
 from tests.engine.flows import flow, script
@@ -31,15 +31,8 @@ def noisy() -> ScriptedBackend:
 def replayed(result: Result, settings: dict[str, Any]) -> MCTS:
     """The search at its end, from the decisions on record."""
     assert result.record is not None
-    ((_, root, decisions),) = result.record()
-    search = build(Options(**settings), root, 0)
-    for decision in decisions:
-        match decision:
-            case Asked(room, expansions):
-                assert len(search.ask(room)) == len(expansions)
-            case Told(outcome):
-                search.tell(outcome)
-    return search
+    (search,) = result.record()
+    return cast(MCTS, replayed_from(build(Options(**settings), search.root, 0), search.decisions))
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=repr)

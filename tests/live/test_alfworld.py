@@ -61,9 +61,9 @@ def test_the_game_is_won_and_the_win_is_checked_by_playing_it_again(undisturbed:
 def test_eight_leaves_are_under_way_and_no_expansion_is_lost(undisturbed: tuple[Path, Result]) -> None:
     _, result = undisturbed
     assert result.record is not None
-    ((_, _, decisions),) = result.record()
+    (search,) = result.record()
     out, most, told = set[int](), 0, list[bool]()
-    for decision in decisions:
+    for decision in search.decisions:
         if isinstance(decision, Asked):
             out |= {expansion.ticket for expansion in decision.expansions}
             most = max(most, len(out))
