@@ -53,7 +53,7 @@ test-live: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "live and not alfworld"
 
 test-train: $(VENV)/.train
-	$(BIN)/python -m pytest tests/tasks/test_training_scripts.py
+	$(BIN)/python -m pytest tests/tasks/test_training_scripts.py tests/tasks/test_countdown_training.py
 
 test-alfworld: $(ALFWORLD)/.ready
 	$(ALFWORLD)/bin/python -m pytest tests/laws/test_environment_laws.py tests/tasks/test_alfworld_task.py tests/live/test_alfworld.py

@@ -36,7 +36,7 @@ from branchwise.orchestrator.journal.manifest import Manifest, plan_hash, settle
 from branchwise.orchestrator.journal.results import result_from
 from branchwise.orchestrator.journal.store import Journal, read_decisions
 from branchwise.orchestrator.plugins import find
-from branchwise.orchestrator.workflow.compile import compile_workflow, import_graph_library
+from branchwise.orchestrator.workflow.compile import compile_workflow, has_routes, import_graph_library
 from branchwise.orchestrator.workflow.facts import facts_of
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.searching import beginnings, node_of
@@ -186,7 +186,8 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         given = settings.budget.model_dump(mode="json", exclude_defaults=True)
         loaded = replace(loaded, workflow=workflow, data={**loaded.data, "budget": given})
     validate(loaded, task)
-    import_graph_library()  # before the journal's clock starts
+    if has_routes(workflow):
+        import_graph_library()  # before the journal's clock starts
     async with AsyncExitStack() as opened:
         raw = _raw_models(loaded, settings, opened)  # before the journal: a wrong one leaves no run directory
         journal = Journal(

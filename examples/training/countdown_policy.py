@@ -61,7 +61,7 @@ def main() -> None:
     def report(step: int) -> str:
         save(model, str(given.out / "policy.pt"))
         with torch.random.fork_rng():
-            return progress(model, given.seed, 10 if given.smoke else 200)
+            return progress(model, given.seed, 2 if given.smoke else 200)
 
     batches = policy_batches(random.Random(given.seed), given.batch)
     print(optimise(model, batches, lambda batch: loss_of(model(batch.tokens), batch), schedule, report, muon))

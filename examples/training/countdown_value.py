@@ -80,7 +80,7 @@ def main() -> None:
     given = arguments()
     schedule, rng = begin(given, SMOKE_STEPS), random.Random(given.seed)
     policy = load(str(given.policy))
-    puzzles = 50 if given.smoke else given.puzzles
+    puzzles = 10 if given.smoke else given.puzzles
     held_out = [value_row(play) for play in own_plays(policy, rng, puzzles // 5, 1)]
     own = [value_row(play) for play in own_plays(policy, rng, puzzles, given.samples)]
     print(f"{len(own)} solutions of the policy to learn from, {len(held_out)} held out", flush=True)

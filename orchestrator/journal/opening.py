@@ -13,6 +13,7 @@ from branchwise.orchestrator.journal.schema import MIGRATIONS, SCHEMA_VERSION
 
 FILE = "journal.sqlite"
 Durability = Literal["normal", "full"]
+CHECKPOINT_PAGES = 16_000  # 64 MB: a checkpoint waits for the disk, and with it every call under way
 
 
 def lock(directory: Path) -> IO[str]:
@@ -51,6 +52,7 @@ def open_for_writing(directory: Path | None, durability: Durability) -> sqlite3.
             )
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {durability.upper()}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         for number in range(version, SCHEMA_VERSION):
             db.executescript(MIGRATIONS[number])
             db.execute(f"PRAGMA user_version = {number + 1}")

@@ -1,8 +1,8 @@
 """Compile: a checked workflow becomes a langgraph graph, and a graph becomes what solves an episode.
 
 langgraph is the workflow layer only: bounded loops and routes between nodes. The search inside a node is plain
-asyncio. No checkpointer, since the journal resumes; a full path map and a recursion limit always; its tracing
-stays off, since it would post prompts to a server.
+asyncio, and a workflow of a single node has no way to choose, so it does without. No checkpointer, since the journal
+resumes; a full path map and a recursion limit always; its tracing stays off, since it would post prompts to a server.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.options import Parts, Price
 from branchwise.orchestrator.core.result import Result
-from branchwise.orchestrator.core.trajectory import StopReason
+from branchwise.orchestrator.core.seeds import seed_for
+from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.batch import Solve
 from branchwise.orchestrator.engine.contest import Contest
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
@@ -21,30 +22,43 @@ from branchwise.orchestrator.engine.expand import Means, arm
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.facts import most_draws, role_of
 from branchwise.orchestrator.workflow.nodes import State, Step, agent_step, search_step
-from branchwise.orchestrator.workflow.searching import beginning
 from branchwise.orchestrator.workflow.spec import END, SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import graph_of
 
 
 def compile_workflow(workflow: Workflow, parts: Parts, seed: int) -> Solve:
     """The coroutine that takes an episode through the workflow and brings back its result."""
-    graph = _langgraph(workflow, {name: _step(workflow, name, parts, seed) for name in workflow.nodes})
-    limit = 2 * _most_supersteps(workflow) + 8
+    steps = {name: _step(workflow, name, parts, seed) for name in workflow.nodes}
+    travel = _through_graph(workflow, steps) if has_routes(workflow) else steps[workflow.first]
 
     async def solve(episode: Episode) -> Result:
-        from langsmith import tracing_context
-
-        with tracing_context(enabled=False):
-            state: State = await graph.ainvoke(State(episode=episode), {"recursion_limit": limit})
-        return _result(episode, state)
+        return _result(episode, await travel(State(episode=episode)))
 
     return solve
+
+
+def has_routes(workflow: Workflow) -> bool:
+    """Whether there is a way to go after some node, other than to the end."""
+    return any(node.next != END for node in workflow.nodes.values())
 
 
 def import_graph_library() -> None:
     """Import langgraph now: the better part of a second that belongs to no run."""
     import langgraph.graph  # noqa: F401
     import langsmith  # noqa: F401
+
+
+def _through_graph(workflow: Workflow, steps: dict[str, Step]) -> Step:
+    graph, limit = _langgraph(workflow, steps), 2 * _most_supersteps(workflow) + 8
+
+    async def travel(state: State) -> State:
+        from langsmith import tracing_context
+
+        with tracing_context(enabled=False):
+            final: State = await graph.ainvoke(state, {"recursion_limit": limit})
+        return final
+
+    return travel
 
 
 def _langgraph(workflow: Workflow, steps: dict[str, Step]) -> Any:
@@ -87,9 +101,14 @@ def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
         agent = find("agent", node.agent.kind).module.build(node.agent, parts)
         price = workflow.models[node.agent.model].price  # type: ignore[attr-defined]
         return agent_step(name, agent, role_of(node.agent), price)
-    means, begin = means_of(workflow, node, parts, seed), beginning(node.algorithm, seed)
-    contest, most = contest_of(workflow, node, parts), most_draws(node.algorithm)
-    return search_step(name, SearchPlan(name, begin, means, node.rule, node.window, node.commit, most, contest))
+    build, algorithm = find("search", node.algorithm.kind).module.build, node.algorithm
+    means = means_of(workflow, node, parts, seed)
+
+    def start(root: Trajectory) -> Any:
+        return build(algorithm, root, seed_for(seed, root.problem.id, root.lineage, "search"))
+
+    contest, most = contest_of(workflow, node, parts), most_draws(algorithm)
+    return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit, most, contest))
 
 
 def means_of(workflow: Workflow, node: SearchNode, parts: Parts, seed: int) -> Means:
