@@ -81,8 +81,8 @@ def adamw(model: nn.Module) -> list[Optimizer]:
 def muon(model: nn.Module) -> list[Optimizer]:
     """Muon for the matrices inside the layers, AdamW for the rest, at one rate.
 
-    Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. It learned Countdown in half the
-    steps that AdamW takes, at a sixth more time a step.
+    Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. In one trial on Countdown (three
+    numbers, one seed) it was after 500 steps where AdamW was after 1,000, at a sixth more time a step.
     """
     inner = [weight for name, weight in model.named_parameters() if "layers." in name and weight.ndim == 2]
     taken = set(map(id, inner))
