@@ -56,6 +56,7 @@ class Driver:
     _closing: StopReason | None = None
     _unbooked: Refused | None = None
     _asked_since_tell: bool = False
+    _lost: bool = False
     _suspended: bool = False
 
     async def run(self) -> StopReason:
@@ -222,6 +223,7 @@ class Driver:
             self.tally.add(role, usage)
         if outcome.refusal is not None:
             self._closing = outcome.refusal
+        self._lost |= any(candidate.failure is not None for candidate in outcome.candidates)
         self.search.tell(outcome)
         self._asked_since_tell = False
 
@@ -229,7 +231,7 @@ class Driver:
 
     def _stop(self) -> Stopped:
         """Decide why it ended, record it, and cancel what is out."""
-        stopped = Stopped(self._closing or _natural_end(self.search), tuple(self._out))
+        stopped = Stopped(self._closing or _natural_end(self.search, self._lost), tuple(self._out))
         self.reason = stopped.reason
         self._record(stopped)
         for ticket in stopped.cancelled:
@@ -268,11 +270,12 @@ class Driver:
             self.purse.settle(ticket, usage)
 
 
-def _natural_end(search: Search) -> StopReason:
+def _natural_end(search: Search, lost: bool) -> StopReason:
+    """An answer, or what kept a search from one, of whose draws some were lost to failures or none."""
     candidates = search.candidates()
     if any(candidate.answer is not None for candidate in candidates):
         return StopReason.ANSWERED
     if not candidates:
-        return StopReason.FAILED
+        return StopReason.FAILED if lost else StopReason.MAX_DEPTH
     stops = {candidate.trajectory.stop for candidate in candidates}
     return next((s for s in (StopReason.MAX_TOKENS, StopReason.MAX_DEPTH) if s in stops), StopReason.BAD_FORMAT)

@@ -150,6 +150,13 @@ async def test_a_problem_that_loses_everything_is_failed_and_the_others_go_on() 
     assert [result.stop is StopReason.FAILED for result in results] == [n == 2 for n in range(6)]
 
 
+async def test_a_search_that_came_to_no_answer_lost_nothing() -> None:
+    shallow = {"kind": "best_first", "budget": 1, "expansions": 2, "depth": 4}
+    endless = ScriptedBackend(lambda request, seed: "step after step\n" * 4)
+    (result,) = await solve_batch(["?"], flow(shallow), backends={"m": endless})
+    assert (result.answer, result.stop, result.failures) == (None, StopReason.MAX_DEPTH, ())
+
+
 async def test_our_own_bug_crashes_loudly_and_leaves_a_resumable_run(tmp_path: Path) -> None:
     def broken(request: Request, seed: int) -> str:
         if "problem 3" in (request.prompt or ""):
