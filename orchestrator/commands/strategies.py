@@ -15,6 +15,8 @@ from branchwise.orchestrator.plugins import suggestion
 from branchwise.orchestrator.search.difficulty import By
 
 BEST_OF_N = "best_of_n"
+COMPOSED = ("by_difficulty", "mixture")
+"""Searches that no bin can hold."""
 FREE = {"algorithm", "select", "together", "window", "commit", "kind"}
 """Keys of a search node in which the bins of one workflow may differ, or that are compared as they are understood."""
 
@@ -87,8 +89,8 @@ def strategies_of(parts: Sequence[Mapping[str, Recorded]]) -> tuple[dict[str, St
             left_out[name] = "not the same workflow in every directory"
         elif [node.kind for node in nodes] != ["search"]:
             left_out[name] = "not a single search"
-        elif nodes[0].algorithm == "by_difficulty":
-            left_out[name] = "itself made of bins"
+        elif nodes[0].algorithm in COMPOSED:
+            left_out[name] = "itself composed of others"
         else:
             strategies[name] = _strategy(name, manifests[0])
     return strategies, left_out
