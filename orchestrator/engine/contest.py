@@ -18,9 +18,9 @@ from itertools import combinations
 from typing import Literal
 
 from branchwise.orchestrator.core.budget import Account, Reservation, Tally
-from branchwise.orchestrator.core.errors import BoundaryError, BudgetRefused, Failure, Suspended
+from branchwise.orchestrator.core.errors import BoundaryError, BudgetRefused, Failure, RewardFailure, Suspended
 from branchwise.orchestrator.core.expansion import Candidate
-from branchwise.orchestrator.core.judgement import failed
+from branchwise.orchestrator.core.judgement import Judgement, failed
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.roles import Pair, PairJudge
 from branchwise.orchestrator.core.scope import scope
@@ -147,7 +147,7 @@ class Contested:
         tally = Tally()
         try:
             with scope(role=ROLE, tally=tally):
-                (judgement,) = await self.contest.judge.compare([pair])
+                judgement = _only(await self.contest.judge.compare([pair]))
         except BudgetRefused as refused:
             self.stop = budget_stop(refused)
             return None
@@ -160,3 +160,10 @@ class Contested:
         if judgement.failure is not None:
             self.failures.append(judgement.failure)
         return judgement.value
+
+
+def _only(judgements: Sequence[Judgement]) -> Judgement:
+    """The judgement of one pair. RewardFailure where the judge gave none, or several."""
+    if len(judgements) != 1:
+        raise RewardFailure(f"{len(judgements)} judgements of one pair")
+    return judgements[0]

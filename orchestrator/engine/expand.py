@@ -139,13 +139,13 @@ async def _judge(children: list[Candidate], means: Means, refusals: list[StopRea
     try:
         with scope(role="verifier"):
             judgements = await means.reward.score([candidate.trajectory for candidate in grown])
+        if len(judgements) != len(grown):
+            raise RewardFailure(f"{len(judgements)} judgements of {len(grown)} trajectories")
     except BudgetRefused as refused:
         refusals.append(budget_stop(refused))
         return children
     except BoundaryError as error:
         judgements = [failed(str(error), means.reward.source) for _ in grown]
-    if len(judgements) != len(grown):
-        raise RewardFailure(f"{len(judgements)} judgements of {len(grown)} trajectories")
     verdicts = iter(judgements)
     return [child if child.failure is not None else _judged(child, next(verdicts)) for child in children]
 
