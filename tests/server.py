@@ -46,7 +46,11 @@ class Behaviour:
     hang: float = 0.0
     """Share never answered."""
     malformed: float = 0.0
-    """Share answered with half a JSON document."""
+    """Share answered with half a JSON document, as a whole answer that says it is one."""
+    not_a_number: float = 0.0
+    """Share of requests whose log-probabilities are NaN, by what is asked."""
+    mute: float = 0.0
+    """Share of labels (answers of one token) that come back empty, by what is asked."""
     truncate: float = 0.0
     """Share whose stream ends in the middle."""
     limited: int = 0
@@ -245,8 +249,13 @@ class Server:
         if (by_number or attempt == 0) and _share(f"fail {number if by_number else key}") < plan.fail:
             return _refused(500, "injected", {})
         if _share(f"malformed {number}") < plan.malformed:
+            request["cut"] = True
             return web.Response(text='{"choices": [{"index": 0, "mess', content_type="application/json")
+        if _share(f"not a number {key}") < plan.not_a_number:
+            body["not_a_number"] = True
         samples = [self._sample(body, k) for k in range(int(body.get("n") or 1))]
+        if body.get("max_tokens") == 1 and _share(f"mute {key}") < plan.mute:
+            samples = [Sample((), "stop") for _ in samples]
         if body.get("stream"):
             return await self._stream(request, body, samples, cut=_share(f"truncate {number}") < plan.truncate)
         if plan.token_delay_seconds:
@@ -400,7 +409,7 @@ def _logprobs(body: dict[str, Any], tokens: tuple[str, ...]) -> dict[str, Any] |
     wanted = body.get("logprobs")
     if wanted is None or wanted is False:
         return None
-    values = [-0.01 - _share(token) for token in tokens]
+    values = [math.nan if "not_a_number" in body else -0.01 - _share(token) for token in tokens]
     if "messages" in body:
         others = [
             [{"token": f"alt{j}", "logprob": -2.0 - j} for j in range(body.get("top_logprobs", 0))] for _ in tokens

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from branchwise.orchestrator.api import solve_batch
-from branchwise.orchestrator.core.decisions import Asked, Told
+from branchwise.orchestrator.core.decisions import Asked, Decision, Told
+from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.result import Result
 from tests.benchmarks.floor_client import Child, Floor
@@ -63,8 +64,10 @@ ALL = [
 WORKS = {work.name: work for work in ALL}
 
 
-async def solved(work: Work, names: Sequence[str], url: str, limit: int, out: Path) -> list[Result]:
-    """The results by Branchwise, journal on disk."""
+async def solved(
+    work: Work, names: Sequence[str], url: str, limit: int, out: Path | None = None, **model_options: object
+) -> list[Result]:
+    """The results by Branchwise, journal on disk where ``out`` says so."""
     search = {
         "kind": "search",
         "algorithm": work.algorithm,
@@ -74,7 +77,7 @@ async def solved(work: Work, names: Sequence[str], url: str, limit: int, out: Pa
     }
     if not work.leaves:
         search["select"] = "naive"
-    model = MODEL | {"url": url, "max_in_flight": limit, "retries": 8}
+    model = MODEL | {"url": url, "max_in_flight": limit, "retries": 8} | model_options
     flow = {"models": {"m": model}, "nodes": {"search": search}}
     return await solve_batch([problem(name, name) for name in names], flow, concurrency=len(names), out=out)
 
@@ -93,9 +96,7 @@ def floor(work: Work, client: Floor, names: Sequence[str], results: Sequence[Res
 
 def expanded(result: Result) -> list[Child]:
     """The expansions of a tree in the order of their tickets; each is one draw and its score."""
-    assert result.record is not None
-    ((_, _, decisions),) = result.record()
-    asked = [expansion for decision in decisions if isinstance(decision, Asked) for expansion in decision.expansions]
+    asked = [each for decision in decisions(result) if isinstance(decision, Asked) for each in decision.expansions]
     return [
         Child(result.problem_id, each.parent.lineage, each.parent.text, each.first, each.to_end)
         for each in sorted(asked, key=lambda each: each.ticket)
@@ -104,7 +105,17 @@ def expanded(result: Result) -> list[Child]:
 
 def kept(result: Result) -> int:
     """Expansions of a tree that were told with a value: that of a node which the tree has."""
+    return sum(candidate.value is not None for candidate in told(result))
+
+
+def told(result: Result) -> list[Candidate]:
+    """All candidates that a search was told of."""
+    outcomes = [decision.outcome for decision in decisions(result) if isinstance(decision, Told)]
+    return [candidate for outcome in outcomes for candidate in outcome.candidates]
+
+
+def decisions(result: Result) -> list[Decision]:
+    """What the only search of a result decided."""
     assert result.record is not None
-    ((_, _, decisions),) = result.record()
-    told = [decision.outcome for decision in decisions if isinstance(decision, Told)]
-    return sum(candidate.value is not None for outcome in told for candidate in outcome.candidates)
+    (search,) = result.record()
+    return search.decisions
