@@ -17,6 +17,7 @@ from branchwise.orchestrator.report.tree import Edge, Node, Tree, TreeFacts
 from tests.live import chromium
 from tests.live.chromium import Page
 from tests.report.sample import ATTACKS, hostile, large_tree, realistic
+from tests.report.searched import ALGORITHMS, searched_tree
 
 pytestmark = pytest.mark.live
 
@@ -25,6 +26,24 @@ DRAWN = """[...document.querySelectorAll("canvas")].map((canvas) => {
   const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
   return new Set(pixels).size;
 })"""
+# What the tree looks like: of each drawn node its id, size across, colour, width of the line to it, label.
+LOOKS = """(() => {
+  const series = echarts.getInstanceByDom(document.querySelector(".tree-canvas")).getOption().series[0], all = [];
+  const visit = (one) => (all.push([one.id, one.symbolSize, one.itemStyle.color, one.lineStyle.width,
+    one.label.show ? one.label.formatter : ""]), one.children.forEach(visit));
+  series.data.forEach(visit);
+  return all;
+})()"""
+CHOOSE = """((id, value) => {
+  const one = document.getElementById(id);
+  one.value = value;
+  one.dispatchEvent(new Event("change"));
+})"""
+# What the panel says of the open node; the first cells of the rows of its children.
+FACTS = """Object.fromEntries([...document.querySelectorAll(".panel dt")].map(
+  (name) => [name.textContent, name.nextSibling.textContent]))"""
+CHILDREN = """[...document.querySelectorAll(".children tbody tr")].map(
+  (row) => [...row.children].slice(0, 3).map((cell) => cell.textContent))"""
 # Where in the viewport a node of the tree is drawn.
 PLACE = """((id) => {
   const canvas = document.querySelector(".tree-canvas");
@@ -128,13 +147,8 @@ async def test_the_table_of_problems_can_be_filtered(tab: Page, tmp_path: Path) 
     report = realistic()
     await show(tab, report, tmp_path)
     name = report.strategies[4].name
-    choose = """((id, value) => {
-      const one = document.getElementById(id);
-      one.value = value;
-      one.dispatchEvent(new Event("change"));
-    })"""
-    await tab.evaluate(f"{choose}('filter-strategy', {name!r})")
-    await tab.evaluate(f"{choose}('filter-outcome', 'wrong')")
+    await tab.evaluate(f"{CHOOSE}('filter-strategy', {name!r})")
+    await tab.evaluate(f"{CHOOSE}('filter-outcome', 'wrong')")
     wrong = [row.problem for row in report.rows if row.strategy == name and row.correct is False]
     shown = "[...document.querySelectorAll('tr.problem td:first-child')].map((cell) => cell.textContent)"
     assert await tab.evaluate(shown) == wrong
@@ -152,6 +166,95 @@ async def test_a_tree_of_a_thousand_nodes_stays_usable(tab: Page, tmp_path: Path
     for node in tree.nodes[1::333]:
         await click_node(tab, node.id)
         assert await tab.evaluate("document.querySelector('.panel h3').firstChild.textContent") == f"Node {node.id}"
+    await assert_quiet(tab)
+
+
+def report_of(*trees: Tree) -> Report:
+    """A report that has these trees, under any names."""
+    report = realistic(problems=12)
+    facts = {"strategy": report.strategies[0].name, "problem": report.problems[0].id}
+    shown = tuple(tree.model_copy(update={"graph": tree.graph.model_copy(update=facts)}) for tree in trees)
+    return report.model_copy(update={"trees": shown})
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (480, False)])
+async def test_one_sees_at_a_glance_where_the_visits_went(tab: Page, tmp_path: Path, width: int, dark: bool) -> None:
+    await tab.resize(width, 1000, dark=dark)
+    tree = searched_tree("mcts", "s", "p")
+    await show(tab, report_of(tree), tmp_path)
+    nodes = {node.id: node for node in tree.nodes}
+    looks = await tab.evaluate(LOOKS)
+    assert len(looks) == len(nodes) > 190  # nothing is folded
+    by_visits = sorted(looks, key=lambda look: nodes[look[0]].visits or 0)
+    for (less, small, _, thin, _), (more, large, _, wide, _) in pairwise(by_visits):
+        assert small <= large
+        assert thin <= wide + 2.5 or not nodes[less].selected  # the way to the answer has a least width
+        assert (small < large) == ((nodes[less].visits or 0) < (nodes[more].visits or 0))
+    assert by_visits[0][1] * 4 < by_visits[-1][1]
+    colours = {color for id, _, color, _, _ in looks if nodes[id].visits}
+    assert len(colours) > 20
+    labelled = {id: label for id, _, _, _, label in looks if label}
+    assert labelled["root"].startswith("#1")
+    assert all(f"#{nodes[id].expanded}" in label for id, label in labelled.items() if nodes[id].expanded)
+    assert await tab.evaluate("document.querySelector('.tree-canvas').clientHeight") <= 720
+    assert await tab.evaluate("document.querySelector('.tree-canvas').clientWidth") <= width
+    assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert nodes["root"].visits is not None
+    assert f"{nodes['root'].visits} visits" in await tab.evaluate(
+        "document.querySelector('#tree .caption').textContent"
+    )
+    await assert_quiet(tab)
+
+
+async def test_an_open_node_says_its_numbers_and_where_the_search_went_from_it(tab: Page, tmp_path: Path) -> None:
+    tree = searched_tree("mcts", "s", "p")
+    await show(tab, report_of(tree), tmp_path)
+    node = max((one for one in tree.nodes if one.id != "root"), key=lambda one: one.visits or 0)
+    await click_node(tab, node.id)
+    assert await tab.evaluate("document.querySelector('.panel h3').firstChild.textContent") == f"Node {node.id}"
+    facts = await tab.evaluate(FACTS)
+    assert facts["visits"].startswith(f"{node.visits} (")
+    assert facts["value"] == f"{node.value:.4f}"
+    assert facts["prior"] == f"{node.prior:.4f}"
+    assert facts["expanded"] == f"as no. {node.expanded}"
+    assert facts["best return"] == f"{node.extra['best_return']:.4f}"
+    children = [one for edge in tree.edges if edge.source == node.id for one in tree.nodes if one.id == edge.target]
+    children.sort(key=lambda one: -1 if one.visits is None else one.visits, reverse=True)
+    listed = await tab.evaluate(CHILDREN)
+    shown = [[c.id, str(c.expanded or ""), "" if c.visits is None else str(c.visits)] for c in children]
+    assert [[id, number or "", visits.replace("–", "")] for id, number, visits in listed] == shown
+    await assert_quiet(tab)
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+async def test_a_tree_of_any_algorithm_can_be_drawn_in_every_way(tab: Page, tmp_path: Path, kind: str) -> None:
+    tree, under_way = searched_tree(kind, "s", "p"), searched_tree(kind, "s", "p", outcomes=6)
+    await show(tab, report_of(tree, under_way), tmp_path)
+    for index, drawn in enumerate((tree, under_way)):
+        await tab.evaluate(
+            f"(() => {{ const pick = document.getElementById('tree-pick'); pick.selectedIndex = {index};"
+            "pick.dispatchEvent(new Event('change')); })()"
+        )
+        ways = set()
+        for label in ("all", "numbers", "order", "none"):
+            await tab.evaluate(f"{CHOOSE}('tree-label', {label!r})")
+            looks = await tab.evaluate(LOOKS)
+            assert {id for id, *_ in looks} == {node.id for node in drawn.nodes}
+            ways.add(tuple(text for *_, text in looks))
+        assert len(ways) == 4
+        waiting = await tab.evaluate("document.querySelectorAll('#tree .shape.waiting').length")
+        assert waiting == int(any(node.under_way for node in drawn.nodes))
+    assert min(await tab.evaluate(DRAWN)) > 20
+    await assert_quiet(tab)
+
+
+async def test_colours_are_values_or_scores(tab: Page, tmp_path: Path) -> None:
+    await show(tab, report_of(searched_tree("mcts", "s", "p")), tmp_path)
+    by_value = await tab.evaluate(LOOKS)
+    await tab.evaluate(f"{CHOOSE}('tree-tone', 'score')")
+    by_score = await tab.evaluate(LOOKS)
+    assert [(id, size, line) for id, size, _, line, _ in by_value] == [(i, s, w) for i, s, _, w, _ in by_score]
+    assert sum(a[2] != b[2] for a, b in zip(by_value, by_score, strict=True)) > 100
     await assert_quiet(tab)
 
 

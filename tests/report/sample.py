@@ -19,6 +19,7 @@ from branchwise.orchestrator.report.data import (
 )
 from branchwise.orchestrator.report.shown import Interval, RewardKind, RoleTokens, TokenCount
 from branchwise.orchestrator.report.tree import Edge, Node, Tree, TreeFacts
+from tests.report.searched import searched_tree
 
 SIZES = (4, 8, 16)
 MODELS = (
@@ -63,6 +64,8 @@ def realistic(problems: int = 60, seed: int = 7) -> Report:
     trees = [beam_tree("beam search, PRM, N=16", texts[i], Random(i), chances[i]) for i in (0, 4, 11)]
     trees.append(best_of_n_tree("best of N, PRM, N=16", texts[4], Random(1)))
     trees.append(large_tree("beam search, PRM, N=8", texts[2], Random(3), 1000))
+    trees += [searched_tree(kind, "best of N, PRM, N=8", texts[1].id) for kind in ("mcts", "particle_filter")]
+    trees.append(searched_tree("mcts", "best of N, PRM, N=8", texts[3].id, outcomes=18))
     return Report(
         title="Arithmetic word problems: does search beat a vote at equal tokens?",
         created="2026-11-22 21:40 UTC",
@@ -439,7 +442,7 @@ def hostile() -> Report:
 def hostile_tree(strategy: str, problem: str) -> Tree:
     """A root with one child for each attack, and one whose text has 100 KB."""
     texts = [*ATTACKS, (ATTACKS[1] + "\n") * (100_000 // len(ATTACKS[1]))]
-    nodes = [Node(id="root", text=ATTACKS[0])]
+    nodes = [Node(id="root", text=ATTACKS[0], visits=len(texts), value=0.5, prior=1.0, expanded=1)]
     nodes += [
         Node(
             id=str(i),
@@ -451,7 +454,12 @@ def hostile_tree(strategy: str, problem: str) -> Tree:
             stop=ATTACKS[0],
             answer=text[:300],
             model=text[:50],
-            extra={"factor": text[:300]},
+            visits=i,
+            value=1.0 - i / len(texts),
+            prior=0.1,
+            votes=0.5,
+            failure=text[:300] if i % 4 == 3 else None,
+            extra={"factor": text[:300], text[:60]: 0.5},
             selected=i == 0,
         )
         for i, text in enumerate(texts)

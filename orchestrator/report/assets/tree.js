@@ -1,4 +1,6 @@
-// The tree that is opened node by node. Big trees start folded around what was selected.
+// The tree that is opened node by node. Big trees start folded; one with visits is shown as a whole at first.
+
+const LABELS = { all: "all", numbers: "numbers", order: "order", prior: "prior", none: "none" };
 
 function treeView(report) {
   if (!report.trees.length) return null;
@@ -9,30 +11,34 @@ function treeView(report) {
   });
   const panel = el("div", { class: "panel", "aria-live": "polite" }),
     bar = el("div", { class: "filters" }),
-    facts = el("p", { class: "caption" });
+    facts = el("p", { class: "caption" }),
+    key = el("div");
   const ring = el("i", { class: "ring", "aria-hidden": "true" });
-  const view = { current: null, until: null, labels: true, pitch: 18, found: 0 };
+  const view = { current: null, until: null, label: "all", tone: null, pitch: 18, column: 92, found: 0 };
   let grown = null,
     instance = null;
   const draw = () => {
-    const nodes = visible(grown);
-    const leaves = nodes.filter((node) => !node.children.length || grown.folded.has(node)).length;
+    const nodes = visible(grown),
+      leaves = countLeaves(grown, nodes);
     const columns = nodes.reduce((most, node) => Math.max(most, node.depth), 0);
     const height = Math.min(LONGEST, Math.max(220, leaves * view.pitch + 50));
     canvas.style.height = `${height}px`;
-    canvas.style.minWidth = `${Math.min(LONGEST, columns * (grown.counted ? 104 : 78) + 130)}px`;
-    view.labels = height / Math.max(leaves, 1) >= 10;
+    canvas.style.minWidth = `${Math.min(LONGEST, columns * view.column + MARGIN.left + MARGIN.right)}px`;
     // A canvas of many million pixels is slow: very long trees do without the sharper pixels of good screens.
     if (!instance) instance = start();
     instance.resize();
     instance.setOption(treeOption(grown, view), { notMerge: true });
     placeRing();
     clear(facts, treeFacts(grown));
+    clear(key, treeKey(grown, view));
   };
+
   const placeRing = () => {
     const at = view.current && placeOf(instance, view.current);
     ring.hidden = !at;
-    if (at) Object.assign(ring.style, { left: `${at.x}px`, top: `${at.y}px` });
+    if (!at) return;
+    const size = `${across(grown, view.current) + 12}px`;
+    Object.assign(ring.style, { left: `${at.x}px`, top: `${at.y}px`, width: size, height: size });
   };
   const start = () => {
     const made = echarts.init(canvas, null, {
@@ -63,10 +69,12 @@ function treeView(report) {
     if (instance) instance.dispose();
     instance = null;
     grown = grow(tree);
-    Object.assign(view, { until: null, found: 0 });
+    Object.assign(view, { until: null, found: 0, tone: tones(grown)[0] });
     if (grown.nodes.size > UNFOLDED * 2) foldAround(grown, UNFOLDED);
-    clear(bar, treeControls(report, grown, view, { draw, choose, load }));
-    choose(grown.ordered.find((node) => node.selected) || grown.root, true);
+    if (grown.counted) fit(grown, view, canvas.parentElement);
+    else loosen(grown, view);
+    clear(bar, treeControls(report, grown, view, { draw, choose, load, box: canvas.parentElement }));
+    choose(grown.ordered.find((node) => node.answered) || grown.root, true);
   };
   canvas.addEventListener("keydown", (event) => steer(event, view.current, actions));
   const part = section(
@@ -75,7 +83,7 @@ function treeView(report) {
     bar,
     facts,
     el("div", { class: "split" }, el("div", { class: "tree-scroll" }, canvas, ring), panel),
-    treeKey(),
+    key,
   );
   part.start = () => load(report.trees[0]);
   part.redraw = () => (draw(), choose(view.current));
@@ -101,7 +109,7 @@ function steer(event, node, { choose, fold }) {
   moves[event.key]();
 }
 
-function treeControls(report, grown, view, { draw, choose, load }) {
+function treeControls(report, grown, view, { draw, choose, load, box }) {
   const pick = el(
     "select",
     { id: "tree-pick", onchange: () => load(report.trees[pick.selectedIndex]) },
@@ -146,15 +154,30 @@ function treeControls(report, grown, view, { draw, choose, load }) {
     if (hits.length) choose(hits[view.found % hits.length], true);
   };
   const button = (text, action) => el("button", { type: "button", text, onclick: action });
+  const labels = Object.entries(LABELS).filter(([name]) => name !== "prior" || grown.counted);
   return [
     el("label", {}, "Tree ", pick),
     el("label", {}, "Find ", find),
     button("next", next),
     status,
     last ? el("label", {}, "Growth ", slider, shown) : null,
+    selection("tree-tone", "Colour ", tones(grown).map((tone) => [tone, tone.name]), view, "tone", draw),
+    selection("tree-label", "Labels ", labels, view, "label", draw),
     button("unfold all", () => (grown.folded.clear(), draw())),
     button("fold to the selected path", () => (foldAround(grown, 0), draw())),
-    button("+", () => ((view.pitch = Math.min(32, view.pitch * 1.3)), draw())),
-    button("−", () => ((view.pitch = Math.max(6, view.pitch / 1.3)), draw())),
+    button("fit", () => (fit(grown, view, box), draw())),
+    button("+", () => (zoom(view, 1.3), draw())),
+    button("−", () => (zoom(view, 1 / 1.3), draw())),
   ];
+}
+
+// A choice of how the tree is drawn: ``choices`` are values of view[name] and their words.
+function selection(id, title, choices, view, name, draw) {
+  if (choices.length < 2) return null;
+  const pick = el(
+    "select",
+    { id, onchange: () => ((view[name] = choices[pick.selectedIndex][0]), draw()) },
+    choices.map(([value, word]) => el("option", { selected: value === view[name], text: word })),
+  );
+  return el("label", {}, title, pick);
 }

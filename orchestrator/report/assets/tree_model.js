@@ -1,7 +1,7 @@
 // A search tree as objects with parents and children; what is folded; what is visible.
 
 const UNFOLDED = 150; // nodes that a tree may show before the rest is folded
-const MARGIN = { left: 34, top: 22 };
+const MARGIN = { left: 40, top: 26, right: 90 };
 const LONGEST = 12000; // pixels; browsers refuse much longer canvases
 
 function grow(tree) {
@@ -19,7 +19,10 @@ function grow(tree) {
     node.depth = node.parent ? node.parent.depth + 1 : 0;
     ordered.push(...node.children);
   }
-  for (const node of [...ordered].reverse()) node.below = sum(node.children.map((child) => child.below + 1));
+  for (const node of [...ordered].reverse()) {
+    node.below = sum(node.children.map((child) => child.below + 1));
+    node.answered = node.selected && !node.children.some((child) => child.selected);
+  }
   for (const node of ordered)
     if (node.selected) for (let one = node; one; one = one.parent) one.onPath = true;
   return {
@@ -29,30 +32,31 @@ function grow(tree) {
     ordered,
     folded: new Set(),
     counted: root.visits !== null,
-    scale: scoreScale(tree, ordered),
+    most: root.visits || 0,
+    expandable: ordered.some((node) => node.expanded !== null),
   };
 }
 
-function scoreScale(tree, ordered) {
-  const scores = ordered.map((node) => node.score).filter((score) => score !== null);
-  if (tree.graph.scale === "probability" || !scores.length)
-    return { low: 0, high: 1, share: (score) => score };
-  const low = scores.reduce((a, b) => Math.min(a, b)),
-    high = scores.reduce((a, b) => Math.max(a, b));
-  return { low, high, share: (score) => (high > low ? (score - low) / (high - low) : 1) };
-}
-
+// Unfolds as many nodes as the budget allows: those most visited first, or else level by level.
 function foldAround(grown, budget) {
   const shown = new Set(
     grown.ordered.filter((node) => node.onPath || (node.parent && node.parent.onPath) || node === grown.root),
   );
-  for (const node of grown.ordered) {
+  const likely = grown.counted ? [...grown.ordered].sort((a, b) => b.visits - a.visits) : grown.ordered;
+  for (const node of likely) {
     if (shown.size >= budget) break;
     if (node.children.length && shown.has(node)) node.children.forEach((child) => shown.add(child));
   }
   grown.folded = new Set(
     grown.ordered.filter((node) => node.children.length && !shown.has(node.children[0])),
   );
+}
+
+// Leaves below each node as the tree is folded now: how much room it has.
+function countLeaves(grown, nodes) {
+  for (const node of [...nodes].reverse())
+    node.leaves = grown.folded.has(node) ? 1 : sum(node.children.map((child) => child.leaves)) || 1;
+  return grown.root.leaves;
 }
 
 function visible(grown) {
@@ -72,5 +76,6 @@ function visible(grown) {
 function nodeState(node) {
   if (node.failure !== null) return "failure";
   if (node.cancelled) return "cancelled";
+  if (node.under_way) return "waiting";
   return node.stop !== null ? "ended" : "open";
 }

@@ -1,48 +1,4 @@
-// What is told about the tree as a whole and about the node that is open.
-
-function treeFacts(grown) {
-  const { graph } = grown.tree,
-    states = { ended: 0, failure: 0, cancelled: 0 };
-  for (const node of grown.ordered) if (nodeState(node) in states) states[nodeState(node)] += 1;
-  const depth = grown.ordered.reduce((most, node) => Math.max(most, node.depth), 0);
-  const text = `${whole(grown.nodes.size)} nodes, depth ${depth}; ${states.ended} ended, ${states.failure} failed, ${states.cancelled} cancelled${grown.folded.size ? `; folded at ${grown.folded.size} nodes` : ""}. `;
-  return [
-    graph.algorithm ? foreign(`${graph.algorithm}: `) : null,
-    text,
-    graph.note ? foreign(graph.note) : null,
-    scoreKey(grown),
-  ].filter(Boolean);
-}
-
-function scoreKey(grown) {
-  const strip = el("span", { class: "ramp", "aria-hidden": "true" });
-  strip.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map(ramp).join(",")})`;
-  const scale = grown.tree.graph.scale;
-  return el(
-    "span",
-    { class: "score-key" },
-    `score (${scale}) ${decimal(grown.scale.low, 2)} `,
-    strip,
-    ` ${decimal(grown.scale.high, 2)}`,
-  );
-}
-
-function treeKey() {
-  const item = (shape, text) =>
-    el("span", {}, el("i", { class: `shape ${shape}`, "aria-hidden": "true" }), text);
-  return el(
-    "p",
-    { class: "caption shapes" },
-    item("open", "step"),
-    item("ended", "ended (answer or other stop)"),
-    item("failure", "failed"),
-    item("cancelled", "cancelled"),
-    item("path", "way to what was selected"),
-    el("span", {
-      text: "Number: score; after a dot: visits; +n: folded nodes. Click opens, double click folds.",
-    }),
-  );
-}
+// What is told about the node that is open.
 
 function nodePanel(grown, node, actions) {
   const row = (name, value) =>
@@ -54,30 +10,21 @@ function nodePanel(grown, node, actions) {
   const facts = el(
     "dl",
     { class: "facts node" },
-    row("score", node.score === null ? null : decimal(node.score, 4)),
+    row("visits", visitsText(grown, node)),
     row("value", node.value === null ? null : decimal(node.value, 4)),
-    row("visits", node.visits === null ? null : whole(node.visits)),
+    row("score", node.score === null ? null : decimal(node.score, 4)),
     row("prior", node.prior === null ? null : decimal(node.prior, 4)),
-    row("committed as", node.order === null ? null : `no. ${node.order}`),
+    row("told", node.under_way ? "not yet: under way" : node.order ? `as no. ${node.order}` : null),
+    row("expanded", node.expanded === null ? null : `as no. ${node.expanded}`),
     row("stopped", stopText(node)),
     row("answer", node.answer === null ? null : foreign(node.answer)),
+    row("votes for it", node.votes === null ? null : decimal(node.votes, 3)),
     row("graded", node.correct === null ? null : mark(node.correct)),
     row("failure", node.failure === null ? null : el("span", { class: "warn" }, foreign(node.failure))),
     row("model", node.model && foreign(node.model)),
     row("tokens", node.tokens === null ? null : whole(node.tokens)),
-    Object.entries(node.extra).flatMap(([name, value]) => row(spaced(name), foreign(String(value)))),
+    Object.entries(node.extra).flatMap(([name, value]) => row(spaced(name), foreign(fact(value)))),
     row("parent", node.parent && link(node.parent)),
-    row(
-      "children",
-      node.children.length
-        ? el(
-            "span",
-            { class: "links" },
-            node.children.slice(0, 40).map(link),
-            node.children.length > 40 ? ` and ${node.children.length - 40} more` : null,
-          )
-        : null,
-    ),
   );
   const folding = node.children.length
     ? el("button", {
@@ -98,6 +45,60 @@ function nodePanel(grown, node, actions) {
     facts,
     stepBars(grown, node),
     nodeText(node),
+    childTable(grown, node, link),
+  ];
+}
+
+const fact = (value) =>
+  typeof value === "number" && !Number.isInteger(value) ? decimal(value, 4) : String(value);
+
+function visitsText(grown, node) {
+  if (!grown.counted) return null;
+  if (node.visits === null)
+    return ["failure", "cancelled", "waiting"].includes(nodeState(node))
+      ? null
+      : "none of its own: a rollout, or the same step as one before";
+  const above = node.parent && node.parent.visits;
+  return `${whole(node.visits)}${above ? ` (${percent(node.visits / above, 0)} of those of its parent)` : ""}`;
+}
+
+// Where the search went from here: the children, most visited first.
+function childTable(grown, node, link) {
+  if (!node.children.length) return null;
+  const columns = [
+    { title: "Child", rowHead: true },
+    { title: "#", class: "num", hint: "order in which nodes were expanded" },
+    ...(grown.counted
+      ? [
+          { title: "Visits", class: "num" },
+          { title: "Value", class: "num" },
+          { title: "Prior", class: "num" },
+        ]
+      : []),
+    { title: "Score", class: "num" },
+    { title: "", class: "num" },
+  ];
+  const shown = [...node.children].sort((a, b) => (b.visits ?? -1) - (a.visits ?? -1)).slice(0, 40);
+  const rows = shown.map((child) => ({
+    class: child.onPath ? "on-path" : undefined,
+    cells: [
+      link(child),
+      child.expanded === null ? "" : String(child.expanded),
+      ...(grown.counted
+        ? [
+            child.visits === null ? "" : shaded(child.visits, node.visits || 1),
+            decimal(child.value),
+            decimal(child.prior, 2),
+          ]
+        : []),
+      decimal(child.score),
+      child.correct === null ? stateWord(child) : mark(child.correct),
+    ],
+  }));
+  const more = node.children.length - shown.length;
+  return [
+    el("h4", { text: `Children${more > 0 ? `, ${more} more not listed` : ""}` }),
+    table(columns, rows, { label: "Children", class: "children" }),
   ];
 }
 
@@ -112,9 +113,10 @@ function stopText(node) {
 
 function stepBars(grown, node) {
   if (!node.step_scores.length) return null;
+  const tone = toneOf(grown, "score");
   const bars = node.step_scores.map((score, i) => {
     const bar = el("i", { class: "step" });
-    bar.style.width = `${score === null ? 0 : 100 * Math.min(1, Math.max(0, grown.scale.share(score)))}%`;
+    bar.style.width = `${score === null ? 0 : 100 * Math.min(1, Math.max(0, tone.share(score)))}%`;
     return el(
       "li",
       {},
