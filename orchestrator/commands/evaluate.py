@@ -127,14 +127,21 @@ def _run(one: Prepared, seed: int, concurrency: int, out: Path) -> None:
 
 def _report(one: Prepared, command: str) -> Report:
     labels = [Label(trial.name, trial.family, trial.samples, trial.baseline) for trial in one.trials]
-    report = collect(one.runs(), created_now(), TREES, labels, pairs_of(one.trials))
+    report = collect(one.runs(), created_now(), TREES, labels, pairs_of(one.trials, one.part.equal_tokens))
     return report.model_copy(
         update={"title": one.part.title, "notes": (*report.notes, *one.part.notes), "command": command}
     )
 
 
 def _markdown(report: Report, one: Prepared) -> str:
-    return matrix(report, {trial.name: Place(trial.strategy, trial.column) for trial in one.trials})
+    return matrix(report, {trial.name: _place(trial, one.part.equal_tokens) for trial in one.trials})
+
+
+def _place(trial: Trial, equal_tokens: bool) -> Place:
+    """A row a strategy, a column a variant or a size; where sizes are there to be matched, they are rows, too."""
+    if equal_tokens:
+        return Place(f"{trial.strategy} {trial.size}".strip(), trial.variant or "alone", trial.strategy)
+    return Place(trial.strategy, f"{trial.variant} {trial.size}".strip() or "alone", trial.strategy)
 
 
 def _as_json(report: Report) -> dict[str, object]:

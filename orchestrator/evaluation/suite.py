@@ -3,7 +3,8 @@
 A part of a suite is one comparison: every strategy solves the same problems with the same seed, and the same
 draw is never paid for twice within a part. A strategy with ``variants`` (rewards, say) runs once with each of them,
 one with ``samples`` once a size. It is compared with every baseline of its size and, where that has variants, of its
-variant; a baseline itself is compared with those before it.
+variant; a baseline itself is compared with those before it. With ``equal_tokens`` all sizes of a baseline are at
+hand for it (evaluation/matching.py).
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ class Part(_Closed):
     share_draws: bool = Field(
         True, description="Take over equal draws of the part's earlier runs; seconds are then no measure of cost."
     )
+    equal_tokens: bool = Field(
+        False,
+        description="Compare at equal policy tokens: with a mixture, by chance, of the nearest sizes of a baseline.",
+    )
     needs: list[str] = Field(
         default_factory=list, description="Models without which this part is left out, which is said."
     )
@@ -70,7 +75,6 @@ class Suite(_Closed):
 class Trial:
     """One run of a part: one strategy in one variant at one size."""
 
-    name: str
     strategy: str
     variant: str
     workflow: Path
@@ -79,19 +83,31 @@ class Trial:
     baseline: bool
 
     @property
+    def name(self) -> str:
+        """The family and the size."""
+        return f"{self.family} {self.size}".strip()
+
+    @property
     def family(self) -> str:
         """The strategy in its variant, whatever the size."""
         return _joined(self.strategy, self.variant)
 
     @property
-    def column(self) -> str:
-        """Where it stands in a table that has a row a strategy."""
-        size = f"N={self.samples}" if self.samples is not None else ""
-        return f"{self.variant} {size}".strip() or "alone"
+    def size(self) -> str:
+        """As a table shows it; empty where there is none."""
+        return f"N={self.samples}" if self.samples is not None else ""
 
     def is_measured_by(self, baseline: Trial) -> bool:
-        """Whether it is of the baseline's size and, where that has one, variant."""
-        return self.samples == baseline.samples and baseline.variant in ("", self.variant)
+        """Whether the baseline has no variants, or is of its variant."""
+        return baseline.baseline and baseline.variant in ("", self.variant)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A run, and what it is compared with: another one, or what lies between several that differ in size."""
+
+    first: str
+    seconds: tuple[str, ...]
 
 
 def trials_of(part: Part, directory: Path) -> list[Trial]:
@@ -103,14 +119,16 @@ def trials_of(part: Part, directory: Path) -> list[Trial]:
     return trials
 
 
-def pairs_of(trials: list[Trial]) -> list[tuple[str, str]]:
-    """(trial, baseline) for every trial and each of its baselines."""
-    return [
-        (trial.name, other.name)
-        for place, trial in enumerate(trials)
-        for other in (trials[:place] if trial.baseline else trials)
-        if other.baseline and trial.is_measured_by(other)
-    ]
+def pairs_of(trials: list[Trial], equal_tokens: bool = False) -> list[Pair]:
+    """For every trial a pair with each of its baselines."""
+    pairs = list[Pair]()
+    for place, trial in enumerate(trials):
+        others = [other for other in (trials[:place] if trial.baseline else trials) if trial.is_measured_by(other)]
+        for family in dict.fromkeys(other.family for other in others if other.strategy != trial.strategy):
+            sizes = [other for other in others if other.family == family]
+            chosen = [other.name for other in sizes if equal_tokens or other.samples == trial.samples]
+            pairs += [Pair(trial.name, tuple(chosen))] if chosen else []
+    return pairs
 
 
 def _trials(entry: Entry, part: Part, directory: Path) -> Iterator[Trial]:
@@ -122,8 +140,7 @@ def _trials(entry: Entry, part: Part, directory: Path) -> Iterator[Trial]:
         for size, sized in sizes.items():
             merged = {**entry.settings, **varied, **sized}
             settings = tuple(f"{key}={json.dumps(value)}" for key, value in merged.items())
-            name = _joined(entry.name, variant) + (f" N={size}" if size is not None else "")
-            yield Trial(name, entry.name, variant, directory / workflow, settings, size, entry.baseline)
+            yield Trial(entry.name, variant, directory / workflow, settings, size, entry.baseline)
 
 
 def _joined(strategy: str, variant: str) -> str:

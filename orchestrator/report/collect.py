@@ -17,31 +17,17 @@ from pathlib import Path
 
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.result import Result
-from branchwise.orchestrator.evaluation.paired import compare
+from branchwise.orchestrator.evaluation.suite import Pair
 from branchwise.orchestrator.journal.reader import Recorded, recorded
+from branchwise.orchestrator.report.comparing import ReadRun, compared
 from branchwise.orchestrator.report.curves import curves_of
-from branchwise.orchestrator.report.data import Comparison, FailureShown, ProblemShown, Report, Row, Strategy
-from branchwise.orchestrator.report.shown import Interval
+from branchwise.orchestrator.report.data import FailureShown, ProblemShown, Report, Row, Strategy
 from branchwise.orchestrator.report.strategy import outcome_of, strategy_of
 from branchwise.orchestrator.report.tree import Tree
 from branchwise.orchestrator.report.trees import shown_tree
 from branchwise.orchestrator.workflow.tree import inspectable, selected_by
 
 MAX_FAILURES_SHOWN = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One run, read: its strategy's name, the open journal, its problems and results."""
-
-    name: str
-    journal: Recorded
-    problems: dict[str, Problem]
-    results: list[Result]
-
-    def outcomes(self) -> dict[tuple[str, str], bool | None]:
-        """Outcomes by problem id and text: an id alone may mean something else in another task."""
-        return {(r.problem_id, self.problems[r.problem_id].text): outcome_of(r) for r in self.results}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +50,11 @@ def collect(
     created: str,
     trees: int = 12,
     labels: Sequence[Label] = (),
-    pairs: Sequence[tuple[str, str]] = (),
+    pairs: Sequence[Pair] = (),
 ) -> Report:
     """The report of these runs, with up to ``trees`` trees each. ConfigError where one is no run directory.
 
-    ``labels``, one a run, and ``pairs`` of names to compare come from a suite, where there is one.
+    ``labels``, one a run, and the ``pairs`` to compare come from a suite, where there is one.
     """
     with ExitStack() as stack:
         journals = [stack.enter_context(recorded(directory)) for directory in directories]
@@ -78,7 +64,7 @@ def collect(
         if labels:
             strategies = tuple(label.on(one) for label, one in zip(labels, strategies, strict=True))
         by_name = {run.name: run for run in runs}
-        compared = [(by_name[a], by_name[b]) for a, b in pairs] or [(runs[0], other) for other in runs[1:]]
+        named = pairs or [Pair(runs[0].name, (other.name,)) for other in runs[1:]]
         tasks = list(filter(None, dict.fromkeys(journal.manifest.task for journal in journals)))
         return Report(
             title=f"{names[0]}: {tasks[0]}" if len(runs) == 1 and tasks else ", ".join(names),
@@ -87,7 +73,9 @@ def collect(
             branchwise_version=", ".join(sorted({journal.manifest.version for journal in journals})),
             strategies=strategies,
             curves=curves_of(strategies) if len(runs) > 1 else (),
-            comparisons=tuple(_compared(first, second) for first, second in compared),
+            comparisons=tuple(
+                compared(by_name[pair.first], [by_name[name] for name in pair.seconds]) for pair in named
+            ),
             problems=tuple(_problems(runs)),
             rows=tuple(_row(run.name, result) for run in runs for result in run.results),
             trees=tuple(tree for run in runs for tree in _trees(run, trees)),
@@ -109,15 +97,15 @@ def _unique(names: list[str], directories: Sequence[Path]) -> list[str]:
     return unique
 
 
-def _read(name: str, journal: Recorded) -> _Run:
+def _read(name: str, journal: Recorded) -> ReadRun:
     results = journal.results()
     problems = {problem.id: problem for problem in journal.problems()}
     for result in results:
         problems.setdefault(result.problem_id, Problem(result.problem_id, ()))
-    return _Run(name, journal, problems, results)
+    return ReadRun(name, journal, problems, results)
 
 
-def _problems(runs: Sequence[_Run]) -> Iterator[ProblemShown]:
+def _problems(runs: Sequence[ReadRun]) -> Iterator[ProblemShown]:
     expected = {r.problem_id: r.grade.expected for run in runs for r in run.results if r.grade}
     texts = {problem.id: problem.text for run in reversed(runs) for problem in run.problems.values()}
     for problem_id, text in texts.items():
@@ -140,25 +128,7 @@ def _row(strategy: str, result: Result) -> Row:
     )
 
 
-def _compared(first: _Run, second: _Run) -> Comparison:
-    ours, theirs = first.outcomes(), second.outcomes()
-    shared = [key for key in ours if key in theirs]
-    pairs = compare([ours[key] for key in shared], [theirs[key] for key in shared])
-    return Comparison(
-        first=first.name,
-        second=second.name,
-        both=pairs.both,
-        only_first=pairs.only_first,
-        only_second=pairs.only_second,
-        neither=pairs.neither,
-        dropped=pairs.dropped,
-        difference=pairs.difference,
-        interval=Interval(low=pairs.interval.low, high=pairs.interval.high) if pairs.interval else None,
-        p_value=pairs.p_value,
-    )
-
-
-def _trees(run: _Run, count: int) -> Iterator[Tree]:
+def _trees(run: ReadRun, count: int) -> Iterator[Tree]:
     results = {result.problem_id: result for result in run.results}
     open_ones = [problem_id for problem_id in run.problems if problem_id not in results]
     open_ones = open_ones[: max(count // 4, count - len(results))]

@@ -105,10 +105,17 @@ class Curve(Shown):
 
 
 class Comparison(Shown):
-    """Two strategies on the same problems; ``difference`` is the first's accuracy less the second's."""
+    """Two strategies on the same problems; ``difference`` is the first's accuracy less the second's.
+
+    The second may be a mixture: of the problems, by chance, ``share`` are ``other``'s. ``tokens`` are the first's
+    policy tokens as a share of the second's.
+    """
 
     first: str
     second: str
+    other: str | None = None
+    share: Share = 0.0
+    tokens: float | None = Field(None, ge=0)
     both: Count
     only_first: Count
     only_second: Count
@@ -117,6 +124,11 @@ class Comparison(Shown):
     difference: float | None
     interval: Interval | None
     p_value: Share
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all runs that take part."""
+        return (self.first, self.second) if self.other is None else (self.first, self.second, self.other)
 
 
 class ProblemShown(Shown):
@@ -173,7 +185,7 @@ class Report(Shown):
         named = [(row.strategy, row.problem) for row in self.rows]
         named += [(tree.graph.strategy, tree.graph.problem) for tree in self.trees]
         unknown = {name for name, _ in named if name not in strategies}
-        unknown |= {name for pair in self.comparisons for name in (pair.first, pair.second)} - strategies.keys()
+        unknown |= {name for pair in self.comparisons for name in pair.names} - strategies.keys()
         unknown |= {name for _, name in named if name not in problems}
         if twice or unknown:
             raise ValueError(f"names given twice: {sorted(twice)}; names of nothing: {sorted(unknown)}")

@@ -21,10 +21,11 @@ POLICY = "policy"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run stands."""
+    """Where a run stands, and which strategy it is of."""
 
-    strategy: str
+    row: str
     column: str
+    strategy: str
 
 
 def matrix(report: Report, places: Mapping[str, Place]) -> str:
@@ -37,8 +38,7 @@ def matrix(report: Report, places: Mapping[str, Place]) -> str:
     )
     for baseline in dict.fromkeys(places[one.second].strategy for one in report.comparisons):
         against = [one for one in report.comparisons if places[one.second].strategy == baseline]
-        gains = {places[one.first]: _gain(one, runs[one.first], runs[one.second]) for one in against}
-        lines += _table(f"Points gained on {baseline}", gains)
+        lines += _table(f"Points gained on {baseline}", {places[one.first]: _gain(one) for one in against})
     said = [f"- {escaped(note)}" for note in notes(report)]
     return "\n".join([*lines, *([""] if said else []), *said]) + "\n"
 
@@ -58,12 +58,13 @@ def _done(report: Report) -> str:
 
 
 def _table(title: str, cells: Mapping[Place, str]) -> Iterator[str]:
-    columns = list(dict.fromkeys(place.column for place in cells))
+    shown = {(place.row, place.column): cell for place, cell in cells.items()}
+    columns = list(dict.fromkeys(column for _, column in shown))
     yield from ("", f"{_named(title)}:", "")
     yield _line(["strategy", *map(_named, columns)])
     yield _line(["---", *("---:" for _ in columns)])
-    for row in dict.fromkeys(place.strategy for place in cells):
-        yield _line([_named(row), *(cells.get(Place(row, column), "") for column in columns)])
+    for row in dict.fromkeys(row for row, _ in shown):
+        yield _line([_named(row), *(shown.get((row, column), "") for column in columns)])
 
 
 def _named(name: str) -> str:
@@ -90,19 +91,14 @@ def _tokens(one: Strategy) -> str:
     return " + ".join(f"{count / max(1, one.attempted):,.0f}" for count in (_policy(one), others) if count)
 
 
-def _gain(comparison: Comparison, first: Strategy, second: Strategy) -> str:
+def _gain(comparison: Comparison) -> str:
     if comparison.difference is None or comparison.interval is None:
         return "-"
-    low, high = comparison.interval.low, comparison.interval.high
+    low, high, tokens = comparison.interval.low, comparison.interval.high, comparison.tokens
     points = f"{100 * comparison.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) {verdict(comparison)}"
-    share = _share_of_tokens(first, second)
-    return points if abs(share - 1) <= EQUAL else f"{points}, at {100 * share:.0f} % of its tokens"
-
-
-def _share_of_tokens(first: Strategy, second: Strategy) -> float:
-    """Policy tokens a problem of the first, as a share of the second's."""
-    ours, theirs = (_policy(one) / max(1, one.attempted) for one in (first, second))
-    return ours / theirs if theirs else float("inf")
+    if tokens is None or abs(tokens - 1) <= EQUAL:
+        return points
+    return f"{points}, at {100 * tokens:.0f} % of its tokens"
 
 
 def _policy(one: Strategy) -> int:

@@ -106,8 +106,13 @@ def comparisons(report: Report) -> tuple[str, ...]:
     return tuple(printable(_compared(one)) for one in report.comparisons)
 
 
+def second_of(one: Comparison) -> str:
+    """What the first is compared with: a run, or a mixture of two."""
+    return one.second if one.other is None else f"{one.second} ({100 * one.share:.0f} %: {one.other})"
+
+
 def _compared(one: Comparison) -> str:
-    pair = f"{one.first} - {one.second}"
+    pair = f"{one.first} - {second_of(one)}"
     if one.difference is None or one.interval is None:
         return f"{pair}: no problem graded under both"
     graded = one.both + one.only_first + one.only_second + one.neither

@@ -38,6 +38,37 @@ def test_variants_are_compared_and_written_as_markdown(shell: Shell) -> None:
     assert "Points gained on vote:" in text
 
 
+AT_EQUAL_TOKENS = """\
+seed: 3
+parts:
+  - title: Trial
+    task: q.jsonl
+    limit: 8
+    workflow: w.yaml
+    equal_tokens: true
+    strategies:
+      - name: vote
+        baseline: true
+        samples: {2: {nodes.search.algorithm.n: 2}, 6: {nodes.search.algorithm.n: 6}}
+      - {name: other, set: {nodes.search.algorithm.n: 4, nodes.search.policy.temperature: 0.5}}
+"""
+
+
+def test_a_baseline_is_matched_by_tokens(shell: Shell) -> None:
+    shell.workflow()
+    shell.questions(8)
+    shell.write("suite.yaml", AT_EQUAL_TOKENS)
+    ran = shell("evaluate", "suite.yaml", "--out", "out", "--markdown", "tables.md", "--json")
+    assert ran.code == 0, ran.err
+    (compared,) = ran.json()["parts"][0]["comparisons"]
+    assert (compared["second"], compared["other"]) == ("vote N=2", "vote N=6")
+    assert 0.2 < compared["share"] < 0.8
+    assert 0.5 < compared["tokens"] < 2
+    text = (shell.folder / "tables.md").read_text()
+    assert "| vote N=2 |" in text
+    assert "Points gained on vote:" in text
+
+
 def test_tables_that_can_t_be_written_are_refused(shell: Shell) -> None:
     shell.workflow()
     shell.questions(4)

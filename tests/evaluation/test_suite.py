@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.evaluation.suite import Part, Trial, pairs_of, trials_of
+from branchwise.orchestrator.evaluation.suite import Pair, Part, Trial, pairs_of, trials_of
 
 HERE = Path("suites")
 REWARDS = {"learned": {"nodes.a.reward": "model"}, "exact": {"nodes.a.reward": "tool"}}
@@ -30,7 +30,7 @@ def test_a_strategy_runs_once_a_variant() -> None:
     found = trials(MAJORITY, BEAM)
     assert [each.name for each in found] == ["majority", "beam, learned", "beam, exact"]
     assert [each.family for each in found] == ["majority", "beam, learned", "beam, exact"]
-    assert [each.column for each in found] == ["alone", "learned", "exact"]
+    assert [each.variant for each in found] == ["", "learned", "exact"]
 
 
 def test_a_variant_and_a_size_go_before_what_is_set_for_all() -> None:
@@ -51,19 +51,29 @@ def test_a_strategy_has_its_own_workflow_or_the_part_s() -> None:
 
 def test_each_is_compared_with_the_baselines_of_its_variant() -> None:
     assert pairs_of(trials(BEAM, MAJORITY, BEST_OF_N)) == [
-        ("beam, learned", "majority"),
-        ("beam, learned", "best-of-N, learned"),
-        ("beam, exact", "majority"),
-        ("beam, exact", "best-of-N, exact"),
-        ("best-of-N, learned", "majority"),
-        ("best-of-N, exact", "majority"),
+        Pair("beam, learned", ("majority",)),
+        Pair("beam, learned", ("best-of-N, learned",)),
+        Pair("beam, exact", ("majority",)),
+        Pair("beam, exact", ("best-of-N, exact",)),
+        Pair("best-of-N, learned", ("majority",)),
+        Pair("best-of-N, exact", ("majority",)),
     ]
 
 
+SIZES: dict[str, Any] = {"samples": {8: {}, 2: {}}}
+
+
 def test_each_is_compared_with_the_baseline_of_its_size() -> None:
-    sizes: dict[str, Any] = {"samples": {8: {}, 2: {}}}
-    found = pairs_of(trials({"name": "greedy"}, {**MAJORITY, **sizes}, {"name": "tree", **sizes}))
-    assert found == [("tree N=8", "majority N=8"), ("tree N=2", "majority N=2")]
+    found = pairs_of(trials({"name": "greedy"}, {**MAJORITY, **SIZES}, {"name": "tree", **SIZES}))
+    assert found == [Pair("tree N=8", ("majority N=8",)), Pair("tree N=2", ("majority N=2",))]
+
+
+def test_at_equal_tokens_each_is_compared_with_all_sizes_of_a_baseline() -> None:
+    found = pairs_of(trials({**MAJORITY, **SIZES}, {**BEST_OF_N, **SIZES}, BEAM), equal_tokens=True)
+    votes, exact = ("majority N=8", "majority N=2"), ("best-of-N, exact N=8", "best-of-N, exact N=2")
+    assert found[:1] == [Pair("best-of-N, learned N=8", votes)]
+    assert found[-2:] == [Pair("beam, exact", votes), Pair("beam, exact", exact)]
+    assert len(found) == 4 + 4
 
 
 def test_two_runs_of_one_name_are_refused() -> None:

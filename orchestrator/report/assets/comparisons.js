@@ -22,7 +22,7 @@ function comparisons(report) {
   const rows = report.comparisons.map((one) => ({
     cells: [
       foreign(one.first),
-      foreign(one.second),
+      foreign(one.other ? `${one.second} (${Math.round(100 * one.share)} %: ${one.other})` : one.second),
       whole(one.both + one.only_first + one.only_second + one.neither) +
         (one.dropped ? ` (${one.dropped} dropped)` : ""),
       whole(one.only_first),
