@@ -9,6 +9,8 @@ from html import escape
 COLOURS = ("#7a7a7a", "#1f5fa8", "#c2571a", "#3d8a4f")
 WIDTH, HEIGHT = 380, 280
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 34, 46
+STEPS = [digit * 10.0**power for power in range(-2, 6) for digit in (1, 2, 5)]
+MOST_TICKS = 10
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes; ticks of x stand where the points are. ``span`` is what y shows at least."""
+    """One pair of axes; ticks of x stand where points are. ``span`` is what y shows at least."""
 
     title: str
     x_label: str
@@ -56,7 +58,7 @@ def _panel(panel: Panel) -> list[str]:
     for y in ticks:
         parts.append(f'<path d="M{LEFT} {up(y):.1f}H{WIDTH - RIGHT}" stroke="#e4e4e4"/>')
         parts.append(_text(LEFT - 6, up(y) + 4, f"{y:g}", anchor="end"))
-    parts += [_text(across(x), HEIGHT - BOTTOM + 18, f"{x:g}") for x in xs]
+    parts += [_text(across(x), HEIGHT - BOTTOM + 18, f"{x:g}") for x in _spread(xs)]
     for line, colour in zip(panel.lines, COLOURS, strict=False):
         places = [(across(x), up(y)) for x, y in line.points]
         way = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
@@ -65,10 +67,16 @@ def _panel(panel: Panel) -> list[str]:
     return parts
 
 
+def _spread(xs: list[float]) -> list[float]:
+    """All of them, or every so many, the last one with them."""
+    stride = -(-len(xs) // MOST_TICKS)
+    return xs[::-1][::stride][::-1]
+
+
 def _ticks(values: list[float]) -> list[float]:
     """Four to nine round numbers around the values."""
     low, high = min(values), max(values)
-    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / s <= 7)
+    step = next(s for s in STEPS if (high - low) / s <= 7)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(step * number, 6) for number in range(first, max(last, first + 1) + 1)]
 
@@ -76,6 +84,8 @@ def _ticks(values: list[float]) -> list[float]:
 def _legend(legend: str, names: list[str]) -> list[str]:
     parts, x = [_text(LEFT, HEIGHT + 14, legend, anchor="start")], LEFT + 10 + 6.2 * len(legend)
     for name, colour in zip(names, COLOURS, strict=False):
+        if not name:
+            continue
         parts.append(f'<rect x="{x:.0f}" y="{HEIGHT + 4}" width="14" height="10" fill="{colour}"/>')
         parts.append(_text(x + 19, HEIGHT + 14, name, anchor="start"))
         x += 44 + 6.2 * len(name)
