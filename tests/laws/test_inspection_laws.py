@@ -110,7 +110,9 @@ def test_the_order_is_one_and_parents_come_before_their_children(options: Option
         assert sorted(order.values()) == list(range(len(tree) - len(waiting)))
         assert order.keys().isdisjoint(waiting)
         assert all(order[parent] < order[child] for parent, child in tree.edges if child in order)
-        assert sorted(expanded.values()) == list(range(1, len(expanded) + 1))
+        asked = [decision.expansions for decision in decisions[: moment + 1] if isinstance(decision, Asked)]
+        parents = dict.fromkeys(node_id(each.parent.lineage) for expansions in asked for each in expansions)
+        assert expanded == {parent: number for number, parent in enumerate(parents, 1)}
         assert expanded.keys() == {parent for parent, _ in tree.edges}
         assert all(expanded[parent] < expanded[child] for parent, child in tree.edges if child in expanded)
     assert not waiting

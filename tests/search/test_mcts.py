@@ -462,6 +462,9 @@ def test_transpositions_are_merged_saved_and_restored(evaluate: str) -> None:
     multisets = sum(math.comb(size + 2, 2) for size in range(5))
     assert len(nodes(plain)) == multisets == 35
     assert max(len(node.parents) for node in nodes(plain)) == 3
+    assert [dict(one.extra).get("reached_from", "").count(", ") + 1 for one in plain.statistics().values()] == [
+        max(1, len(node.parents)) for node in nodes(plain)
+    ]
 
 
 def test_merging_spares_expansions() -> None:

@@ -7,12 +7,13 @@ import math
 import pytest
 
 from branchwise.orchestrator.core.expansion import Answer, Candidate
+from branchwise.orchestrator.core.inspection import NodeStatistics
 from branchwise.orchestrator.core.judgement import judged
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.search.recommending import best_finished, is_decided, principal_way, recommended
 from branchwise.orchestrator.search.selection import RULES, Selector
-from branchwise.orchestrator.search.statistics import prior
+from branchwise.orchestrator.search.statistics import prior, statistics
 from branchwise.orchestrator.search.tree import Node, Tree
 
 ROOT = Trajectory(problem("a tree"))
@@ -91,6 +92,16 @@ def test_priors_are_shares_of_the_draws_and_puct_goes_by_them() -> None:
     tree.back_up([0, 2], 0.55)
     # 0.5 + 1.25 * 0.6 * 2 / 4 = 0.875; 0.55 + 1.25 * 0.3 * 2 / 2 = 0.925; 0 + 1.25 * 0.1 * 2 / 1 = 0.25
     assert selected(tree, "puct") == 2
+
+
+def test_what_was_not_visited_has_no_value() -> None:
+    tree = grown(3, 1)
+    tree.nodes[2].value = 0.7  # what a selection rule takes for granted
+    tree.back_up([0, 1], 0.5)
+    root, first, second = statistics(tree).values()
+    assert root == NodeStatistics(1, 0.5, 1.0, (("best_return", 0.5),))
+    assert first == NodeStatistics(1, 0.5, 0.75, (("best_return", 0.5),))
+    assert second == NodeStatistics(0, None, 0.25)
 
 
 def test_puct_best_selects_by_the_greatest_return_and_the_tree_recommends_by_the_mean() -> None:
