@@ -130,6 +130,14 @@ def _report(report: argparse.ArgumentParser) -> None:
     report.add_argument(
         "--trees", type=int, default=12, metavar="K", help="search trees a run in the page (default: 12)"
     )
+    report.add_argument(
+        "--problem",
+        dest="problems",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="show the search tree of this problem (repeatable)",
+    )
     _json(report)
 
 

@@ -16,7 +16,7 @@ from branchwise.orchestrator.core.errors import ConfigError
 def report(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Show what these runs came to."""
     page: Path | None = arguments.html
-    read = read_report(arguments.directories, arguments.trees)
+    read = read_report(arguments.directories, arguments.trees, arguments.problems)
     if page is not None:
         try:
             write_page(read, page)

@@ -13,9 +13,9 @@ from branchwise.orchestrator.report.data import Report
 TREES = 12
 
 
-def read_report(directories: Sequence[Path], trees: int = TREES) -> Report:
-    """The report of these runs. ConfigError where one is no run directory."""
-    return collect(directories, created_now(), trees)
+def read_report(directories: Sequence[Path], trees: int = TREES, wanted: Sequence[str] = ()) -> Report:
+    """The report of these runs. ConfigError where one is no run directory, or has no problem of an id wanted."""
+    return collect(directories, created_now(), trees, wanted=wanted)
 
 
 def created_now() -> str:

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.evaluation.suite import Pair
@@ -23,9 +24,7 @@ from branchwise.orchestrator.report.comparing import ReadRun, compared
 from branchwise.orchestrator.report.curves import curves_of
 from branchwise.orchestrator.report.data import FailureShown, ProblemShown, Report, Row, Strategy
 from branchwise.orchestrator.report.strategy import outcome_of, strategy_of
-from branchwise.orchestrator.report.tree import Tree
-from branchwise.orchestrator.report.trees import shown_tree
-from branchwise.orchestrator.workflow.tree import inspectable, selected_by
+from branchwise.orchestrator.report.trees import trees_of
 
 MAX_FAILURES_SHOWN = 8
 
@@ -51,15 +50,19 @@ def collect(
     trees: int = 12,
     labels: Sequence[Label] = (),
     pairs: Sequence[Pair] = (),
+    wanted: Sequence[str] = (),
 ) -> Report:
     """The report of these runs, with up to ``trees`` trees each. ConfigError where one is no run directory.
 
-    ``labels``, one a run, and the ``pairs`` to compare come from a suite, where there is one.
+    The problems ``wanted`` by their ids get their tree whatever ``trees`` says. ``labels``, one a run, and the
+    ``pairs`` to compare come from a suite, where there is one.
     """
     with ExitStack() as stack:
         journals = [stack.enter_context(recorded(directory)) for directory in directories]
         names = [label.name for label in labels] or _unique([_name(journal) for journal in journals], directories)
         runs = [_read(name, journal) for name, journal in zip(names, journals, strict=True)]
+        if unknown := set(wanted).difference(*(run.problems for run in runs)):
+            raise ConfigError(f"no problem {', '.join(map(repr, sorted(unknown)))} was started in these runs")
         strategies = tuple(strategy_of(run.name, run.journal, len(run.problems), run.results) for run in runs)
         if labels:
             strategies = tuple(label.on(one) for label, one in zip(labels, strategies, strict=True))
@@ -78,7 +81,7 @@ def collect(
             ),
             problems=tuple(_problems(runs)),
             rows=tuple(_row(run.name, result) for run in runs for result in run.results),
-            trees=tuple(tree for run in runs for tree in _trees(run, trees)),
+            trees=tuple(tree for run in runs for tree in trees_of(run, trees, wanted)),
         )
 
 
@@ -126,23 +129,3 @@ def _row(strategy: str, result: Result) -> Row:
         tokens=dict(tokens),
         failures=tuple(FailureShown(boundary=one.boundary, message=one.message) for one in failures),
     )
-
-
-def _trees(run: ReadRun, count: int) -> Iterator[Tree]:
-    results = {result.problem_id: result for result in run.results}
-    open_ones = [problem_id for problem_id in run.problems if problem_id not in results]
-    open_ones = open_ones[: max(count // 4, count - len(results))]
-    finished = [result.problem_id for result in _chosen(run.results, count - len(open_ones))]
-    for problem_id in finished + open_ones:
-        result = results.get(problem_id)
-        expected = result.grade.expected if result is not None and result.grade else None
-        for search in inspectable(run.journal, run.journal.searches(run.problems[problem_id])):
-            yield shown_tree(run.name, search, selected_by(result), expected)
-
-
-def _chosen(results: Sequence[Result], count: int) -> list[Result]:
-    """Half of them right, half not, as far as there are enough; first finished first."""
-    right = [result for result in results if outcome_of(result)]
-    others = [result for result in results if not outcome_of(result)]
-    kept = others[: max(count - count // 2, count - len(right))]
-    return kept + right[: count - len(kept)]

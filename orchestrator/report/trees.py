@@ -1,8 +1,8 @@
-"""A recorded search as the tree that a report shows, with what the search knew of its nodes."""
+"""Which searches of a run a report shows, and a recorded search as a tree, with what it knew of its nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import networkx
@@ -13,14 +13,40 @@ from branchwise.orchestrator.core.errors import JournalError
 from branchwise.orchestrator.core.inspection import NodeStatistics, Statistics
 from branchwise.orchestrator.core.judgement import Scale
 from branchwise.orchestrator.core.record import SearchRecord
+from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.report.comparing import ReadRun
+from branchwise.orchestrator.report.strategy import outcome_of
 from branchwise.orchestrator.report.tree import Edge, Node, Tree, TreeFacts, node_id
-from branchwise.orchestrator.workflow.tree import Selected, grow
+from branchwise.orchestrator.workflow.tree import Selected, grow, inspectable, selected_by
 
 SHOWN = (
     "text", "observation", "score", "step_scores", "order", "expanded", "stop", "answer", "selected", "cancelled",
     "under_way", "failure", "votes",
 )  # fmt: skip
 CHANGED = "visits and values are not shown: this version searches in another way than the one that made the run"
+
+
+def trees_of(run: ReadRun, count: int, wanted: Sequence[str]) -> Iterator[Tree]:
+    """The trees of the problems wanted, and of others, finished and under way, up to ``count`` problems in all."""
+    results = {result.problem_id: result for result in run.results}
+    open_ones = [problem_id for problem_id in run.problems if problem_id not in results]
+    open_ones = open_ones[: max(count // 4, count - len(results))]
+    finished = [result.problem_id for result in _chosen(run.results, count - len(open_ones))]
+    asked_for = [problem_id for problem_id in dict.fromkeys(wanted) if problem_id in run.problems]
+    others = [problem_id for problem_id in finished + open_ones if problem_id not in asked_for]
+    for problem_id in asked_for + others[: max(0, count - len(asked_for))]:
+        result = results.get(problem_id)
+        expected = result.grade.expected if result is not None and result.grade else None
+        for search in inspectable(run.journal, run.journal.searches(run.problems[problem_id])):
+            yield shown_tree(run.name, search, selected_by(result), expected)
+
+
+def _chosen(results: Sequence[Result], count: int) -> list[Result]:
+    """Half of them right, half not, as far as there are enough; first finished first."""
+    right = [result for result in results if outcome_of(result)]
+    others = [result for result in results if not outcome_of(result)]
+    kept = others[: max(count - count // 2, count - len(right))]
+    return kept + right[: count - len(kept)]
 
 
 def shown_tree(strategy: str, search: SearchRecord, selected: Selected, expected: str | None) -> Tree:

@@ -203,6 +203,7 @@ def test_a_report_needs_the_journal_and_nothing_else(shell: Shell) -> None:
     assert read["comparisons"][0]["first"] == "trial (r)"
     assert "<html" in (shell.folder / "page.html").read_text(encoding="utf-8")
     assert "trial (s)" in shell("report", "r", "s").out
+    shell("report", "r", "--problem", "no such id").refused("no problem 'no such id' was started")
 
 
 @pytest.mark.parametrize("command", ["list", "schema"])

@@ -89,6 +89,20 @@ async def test_trees_hold_every_candidate_and_mark_the_selected_one(tmp_path: Pa
     assert len(collect([tmp_path / "r"], created="now", trees=1).trees) == 1
 
 
+async def test_a_problems_tree_can_be_asked_for_by_its_id(tmp_path: Path) -> None:
+    await ran(tmp_path / "r", count=9)
+
+    def shown(trees: int, *wanted: str) -> list[str]:
+        return [tree.graph.problem for tree in collect([tmp_path / "r"], "now", trees, wanted=wanted).trees]
+
+    usual = shown(4)
+    other = next(f"p{k}" for k in range(9) if f"p{k}" not in usual)
+    assert shown(4, other) == [other, *usual[:3]]
+    assert shown(0, other, usual[0], other) == [other, usual[0]]
+    with pytest.raises(ConfigError, match="no problem 'elsewhere'"):
+        shown(4, other, "elsewhere")
+
+
 async def test_an_oracle_is_called_one(tmp_path: Path) -> None:
     report = await ran(tmp_path / "r", plan=workflow("oracle"))
     assert report.strategies[0].reward_kind == "oracle"
