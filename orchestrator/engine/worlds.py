@@ -7,7 +7,8 @@
    the actions. At most ``max_instances`` live at once; who comes later waits.
 4. On the way there, what is seen is held against what the trajectory remembers: a world that answers otherwise than
    before has broken. So trajectories from a journal need no world until one of them is gone on with.
-5. A world that is not repeatable is never taken anywhere by replay, and each of its steps is on record from before it
+5. What an action brings in a repeatable world is not found out twice, as long as it is remembered.
+6. A world that is not repeatable is never taken anywhere by replay, and each of its steps is on record from before it
    begins: one that was begun and not ended is a failure on resume.
 """
 
@@ -83,7 +84,10 @@ class Worlds:
 
     async def step(self, steps: tuple[Step, ...], action: str, address: str) -> Observation:
         """What ``action`` brings after these steps. ``address`` is the step's name on record, the same on resume."""
-        if self.world.repeatable or self._effects is None:
+        if self.world.repeatable:
+            known = self._seen.get((*_path(steps), action))
+            return await self._stepped(steps, action) if known is None else known.observation
+        if self._effects is None:
             return await self._stepped(steps, action)
         observation = self._effects.begin(address)
         if observation is None:

@@ -41,7 +41,9 @@ class Options(_Options):
 
     kind: Literal["alfworld"] = "alfworld"
     path: Path | None = Field(
-        None, description="A game file, or .jsonl or .jsonl.xz with pddl_problem and goal; default: games made up."
+        None,
+        description="A folder of games, a game file, or .jsonl or .jsonl.xz with pddl_problem and goal; default: "
+        "games made up.",
     )
     type: str | None = Field(None, description="Only games of this type, such as pick_heat_then_place_in_recep.")
     count: int | None = Field(None, gt=0, le=100_000, description="Number of games; default: 6, or all of the file.")
@@ -113,10 +115,7 @@ def _games(options: Options, seed: int) -> tuple[list[Game], str | None, str]:
         count = options.count or len(TYPES)
         made = [generated(rng, types[n % len(types)], options.receptacles, options.objects, n) for n in range(count)]
         return made, None, "made up"
-    found, content = read_games(options.path)
-    games = [game for game in found if options.type in (None, game.kind)][: options.count]
-    if not games:
-        raise ConfigError(f"{options.path} holds no game of type {options.type}")
+    games, content = read_games(options.path, options.type, options.count)
     if len({game.id for game in games}) < len(games):
         raise ConfigError(f"{options.path}: two games have the same id")
     return games, content, options.path.name

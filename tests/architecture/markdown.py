@@ -4,6 +4,7 @@ A block may have a directive in the line above it, as an HTML comment that reade
 
 ``<!-- file: NAME -->``   the test writes the block to NAME and runs nothing
 ``<!-- live -->``         run by the live tests only: it needs the network or much time
+``<!-- extra: NAME -->``  run where the package of this extra is installed
 ``<!-- not run: WHY -->`` never run by a test
 ``<!-- exit: 2 -->``      the commands end with this exit code
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-_DIRECTIVE = re.compile(r"<!-- (file|live|not run|exit)(?:: (.+?))? -->")
+_DIRECTIVE = re.compile(r"<!-- (file|live|extra|not run|exit)(?:: (.+?))? -->")
 _FENCE = re.compile(r"(`{3,})(\w*)")
 _LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(([^()\s]+)\)")
 

@@ -20,6 +20,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -66,7 +67,7 @@ class Walk:
         """Do what the block says."""
         if (name := block.directives.get("file")) is not None:
             self._write(name, block)
-        if "not run" in block.directives:
+        if "not run" in block.directives or not installed(block.directives.get("extra")):
             return
         match block.language:
             case "python" if name is None:
@@ -131,6 +132,11 @@ class Walk:
             timeout=100,
         )
         return ran.returncode, ran.stdout + ran.stderr
+
+
+def installed(extra: str | None) -> bool:
+    """Whether the package of an extra is there, or none is wanted."""
+    return extra is None or find_spec(extra) is not None
 
 
 def install(folder: Path, project: dict[str, object]) -> None:

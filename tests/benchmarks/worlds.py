@@ -23,7 +23,6 @@ from branchwise.orchestrator.api import load_task
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Restorable, WorldTask
 from branchwise.orchestrator.core.trajectory import Step
-from branchwise.orchestrator.core.world import Observation
 from branchwise.orchestrator.engine.worlds import Worlds
 
 SPECS = ["countdown:world=true,numbers=5,count=1"]
@@ -85,25 +84,41 @@ async def measured(spec: str, seconds: float) -> Figures:
 
 
 async def forked(task: WorldTask, of: Problem, snapshots: bool, seconds: float) -> float:
-    """Forks a second, from random nodes of a chain."""
-    world = replace(task.world, snapshots=snapshots)
-    worlds, rng, chain = Worlds(world, partial(task.environment, of)), random.Random(1), tuple[Step, ...]()
-    for _ in range(min(10, world.max_steps - 1)):
-        seen = await extended(worlds, chain, rng)
-        if seen is None:
+    """Forks a second: each action at each node of a chain, once, since worlds remember what an action brings."""
+    world, rng, forks, spent = replace(task.world, snapshots=snapshots), random.Random(1), 0, 0.0
+    while spent < seconds:
+        worlds = Worlds(world, partial(task.environment, of))
+        chain = await walked(worlds, rng, min(10, world.max_steps - 1))
+        ways = [
+            (chain[:n], action) for n, step in enumerate(chain) for action in await others(worlds, chain[:n], step)
+        ]
+        rng.shuffle(ways)
+        begin = time.process_time()
+        for steps, action in ways:
+            await worlds.step(steps, action, "")
+            forks += 1
+            if time.process_time() - begin > seconds - spent:
+                break
+        spent += time.process_time() - begin
+        await worlds.aclose()
+    return forks / spent
+
+
+async def walked(worlds: Worlds, rng: random.Random, length: int) -> tuple[Step, ...]:
+    """A chain of so many random steps; fewer where the episode is over before."""
+    chain = tuple[Step, ...]()
+    while len(chain) < length:
+        action = rng.choice((await worlds.at(chain)).actions or ("",))
+        seen = await worlds.step(chain, action, "")
+        if seen.done:
             break
-        chain = seen
-    result = await rate(lambda: extended(worlds, chain[: rng.randrange(len(chain))], rng), seconds)
-    await worlds.aclose()
-    return result
+        chain = (*chain, Step(action, seen.text, action=action))
+    return chain
 
 
-async def extended(worlds: Worlds, steps: tuple[Step, ...], rng: random.Random) -> tuple[Step, ...] | None:
-    """A chain with one more step; None where the episode is over."""
-    here: Observation = await worlds.at(steps)
-    action = rng.choice(here.actions or ("",))
-    seen = await worlds.step(steps, action, "")
-    return None if seen.done else (*steps, Step(action, seen.text, action=action))
+async def others(worlds: Worlds, steps: tuple[Step, ...], taken: Step) -> list[str]:
+    """What could have been done instead."""
+    return [action for action in (await worlds.at(steps)).actions or () if action != taken.action]
 
 
 def main() -> None:

@@ -93,6 +93,15 @@ async def test_a_fork_with_snapshots_starts_once_and_replays_nothing() -> None:
     assert (counts["start"], counts["step"], counts["restore"]) == (1, 10, 5)
 
 
+@pytest.mark.parametrize("world", [SNAPSHOTS, REPLAY, World(repeatable=False)])
+async def test_what_an_action_brings_is_found_out_once_where_it_is_always_the_same(world: World) -> None:
+    counts = Counter[str]()
+    of = worlds(world, counts)
+    for _ in range(3):
+        assert (await of.step((), "right", "")).text == "room 1"
+    assert counts["step"] == (1 if world.repeatable else 3)
+
+
 @pytest.mark.parametrize("world", [SNAPSHOTS, REPLAY])
 async def test_steps_from_a_journal_are_brought_back_when_they_are_gone_on_with(world: World) -> None:
     counts, steps = Counter[str](), Steps()

@@ -28,7 +28,7 @@ SMALL = {
     "countdown": ["countdown:world=true,numbers=3,count=2", "countdown:world=true,numbers=5,count=2"],
     "alfworld": ["alfworld:receptacles=5,objects=6,count=6"],
 }
-"""Settings under which each world is put on trial."""
+"""Settings under which a world is put on trial, where its task's own are not small, or make no world."""
 
 EXTRA = {"alfworld": "alfworld"}
 """Worlds that need another package, and which."""
@@ -92,10 +92,6 @@ async def walked(task: WorldTask, of: Problem, seed: int, length: int = LENGTH) 
     """The start and a walk from it, in an environment of its own."""
     async with episode(task, of) as (environment, start):
         return start, await walk(environment, start, random.Random(seed), length)
-
-
-def test_every_world_is_on_trial() -> None:
-    assert set(found()) == set(SMALL)
 
 
 @every_world

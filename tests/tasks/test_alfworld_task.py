@@ -55,6 +55,30 @@ class TestFiles:
         ((found,), _) = read_games(tmp_path / "game.tw-pddl")
         assert (found.id, found.goal, found.walkthrough) == ("game", "heat some egg and put it in shelf", ("look",))
 
+    def test_a_folder_of_games_as_alfworld_leaves_it(self, tmp_path: Path) -> None:
+        def put(folder: str, **more: object) -> None:
+            path = tmp_path / folder / "game.tw-pddl"
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps({"pddl_problem": "(define)", "goal": "put a mug in shelf", **more}))
+
+        put("pick_and_place_simple-Mug-None-Shelf-20/trial_2")
+        put("pick_and_place_simple-Mug-None-Shelf-20/trial_1", solvable=True)
+        put("pick_and_place_simple-Mug-None-Shelf-21/trial_1", solvable=False)
+        put("pick_and_place_simple-MugSliced-None-Shelf-22/trial_1")
+        put("pick_heat_then_place_in_recep-Egg-None-Shelf-2/trial_1")
+        everything, digest = read_games(tmp_path)
+        assert [(game.id, game.kind) for game in everything] == [
+            ("pick_and_place_simple-Mug-None-Shelf-20/trial_1", "pick_and_place_simple"),
+            ("pick_and_place_simple-Mug-None-Shelf-20/trial_2", "pick_and_place_simple"),
+            ("pick_heat_then_place_in_recep-Egg-None-Shelf-2/trial_1", "pick_heat_then_place_in_recep"),
+        ]
+        heated, of_heated = read_games(tmp_path, "pick_heat_then_place_in_recep")
+        assert heated == everything[2:]
+        assert digest != of_heated
+        assert read_games(tmp_path, count=1)[0] == everything[:1]
+        with pytest.raises(ConfigError, match="holds no game of type look_at_obj_in_light"):
+            read_games(tmp_path, "look_at_obj_in_light")
+
     @pytest.mark.parametrize(
         ("row", "message"),
         [
