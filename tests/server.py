@@ -59,6 +59,8 @@ class Behaviour:
     status: int = 0
     """If set, every request gets this status and ``error``."""
     error: str = "refused"
+    draws_anew: bool = False
+    """Requests without a seed are answered differently each time: by their number."""
     length: int = 0
     """Tokens an answer has, 0: as it comes."""
     tells_stop: bool = False
@@ -253,6 +255,8 @@ class Server:
             return web.Response(text='{"choices": [{"index": 0, "mess', content_type="application/json")
         if _share(f"not a number {key}") < plan.not_a_number:
             body["not_a_number"] = True
+        if plan.draws_anew:
+            body.setdefault("seed", number)
         samples = [self._sample(body, k) for k in range(int(body.get("n") or 1))]
         if body.get("max_tokens") == 1 and _share(f"mute {key}") < plan.mute:
             samples = [Sample((), "stop") for _ in samples]

@@ -1,7 +1,7 @@
-"""A long run in one process: 20,000 problems x 8 samples against a server without latency. Memory and speed as it goes.
+"""A long run in one process: 20,000 problems x 8 samples against a server without latency: memory and speed.
 
-Neither should change once the run has warmed up: each problem's tree goes to the journal on disk, its answer is handed
-out and forgotten. ``growth`` and ``slowdown`` compare the last quarter with the quarter after the first 10 %.
+Neither should change once the run has warmed up: each problem's tree goes to the journal on disk, its answer is
+handed out and forgotten. Growth and changes compare the last quarter with the quarter after the first tenth.
 
     python -m tests.benchmarks.long_run [--problems N] [--samples N] [--reward] [--plot FILE.svg] [--json]
 """
@@ -13,6 +13,7 @@ import asyncio
 import json
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -67,6 +68,7 @@ async def curve(url: str, problems: int, samples: int, reward: bool, every: int)
                 wall, cpu = now[0] - before[0], now[1] - before[1]
                 journal = sum(file.stat().st_size for file in Path(folder, "run").iterdir()) / MEGABYTE
                 points.append(Point(answered, megabytes(), every / wall, 1000 * cpu / every, journal))
+                print(points[-1], file=sys.stderr)
                 before = now
     return points
 
