@@ -17,6 +17,7 @@ from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.report.comparing import ReadRun
 from branchwise.orchestrator.report.strategy import outcome_of
 from branchwise.orchestrator.report.tree import Edge, Node, Tree, TreeFacts, node_id
+from branchwise.orchestrator.workflow.searching import node_of
 from branchwise.orchestrator.workflow.tree import Selected, grow, inspectable, selected_by
 
 SHOWN = (
@@ -38,7 +39,7 @@ def trees_of(run: ReadRun, count: int, wanted: Sequence[str]) -> Iterator[Tree]:
         result = results.get(problem_id)
         expected = result.grade.expected if result is not None and result.grade else None
         for search in inspectable(run.journal, run.journal.searches(run.problems[problem_id])):
-            yield shown_tree(run.name, search, selected_by(result), expected)
+            yield shown_tree(run.name, search, selected_by(result), expected, _algorithm(run, search))
 
 
 def _chosen(results: Sequence[Result], count: int) -> list[Result]:
@@ -49,7 +50,9 @@ def _chosen(results: Sequence[Result], count: int) -> list[Result]:
     return kept + right[: count - len(kept)]
 
 
-def shown_tree(strategy: str, search: SearchRecord, selected: Selected, expected: str | None) -> Tree:
+def shown_tree(
+    strategy: str, search: SearchRecord, selected: Selected, expected: str | None, algorithm: str = ""
+) -> Tree:
     """The tree of one search; ``expected`` is the right answer where it is known."""
     tree, (statistics, note) = networkx.DiGraph(), _statistics(search)
     grow(tree, search, {}, selected)
@@ -58,13 +61,18 @@ def shown_tree(strategy: str, search: SearchRecord, selected: Selected, expected
         graph=TreeFacts(
             strategy=strategy,
             problem=search.root.problem.id,
-            algorithm=search.node,
+            algorithm=algorithm or search.node,
             scale=_scale(search),
             note="; ".join(filter(None, (_ended(search), note))),
         ),
         nodes=tuple(_node(name, node, known.get(name), expected) for name, node in tree.nodes(data=True)),
         edges=tuple(Edge(source=source, target=target) for source, target in tree.edges()),
     )
+
+
+def _algorithm(run: ReadRun, search: SearchRecord) -> str:
+    facts = run.journal.manifest.nodes.get(node_of(search.node))
+    return f"{facts.algorithm} ({search.node})" if facts is not None else search.node
 
 
 def _statistics(search: SearchRecord) -> tuple[Statistics, str]:

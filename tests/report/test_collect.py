@@ -80,6 +80,7 @@ async def test_best_of_n_by_a_reward_says_how_far_from_the_policy_it_can_be(tmp_
 async def test_trees_hold_every_candidate_and_mark_the_selected_one(tmp_path: Path) -> None:
     report = await ran(tmp_path / "r")
     assert len(report.trees) == 3
+    assert {tree.graph.algorithm for tree in report.trees} == {"best_of_n (search)"}
     for tree in report.trees:
         assert [node.id for node in tree.nodes] == ["root", "0", "1", "2", "3"]
         assert {node.id for node in tree.nodes if node.selected} > {"root"}
