@@ -36,7 +36,7 @@ def misfits(workflow: Workflow, world: World | None) -> Iterator[Misfit]:
 
 def _without(node: SearchNode) -> Iterator[Misfit]:
     parts: dict[Place, Options | None] = {
-        ("algorithm",): next(filter(_wants_world, _algorithms(node.algorithm)), None),
+        ("algorithm",): next(filter(_wants_world, each_algorithm(node.algorithm)), None),
         ("policy",): node.policy,
         **{("policies", name): policy for name, policy in node.policies.items()},
         ("reward",): node.reward,
@@ -47,7 +47,7 @@ def _without(node: SearchNode) -> Iterator[Misfit]:
 
 
 def _within(node: SearchNode, world: World) -> Iterator[Misfit]:
-    for algorithm in _algorithms(node.algorithm):
+    for algorithm in each_algorithm(node.algorithm):
         if getattr(algorithm, "revises", False):
             yield ("algorithm",), f"{algorithm.kind}, as set here, revises answers; what was done in a world stays"
         elif getattr(algorithm, "stepwise", False) and not (world.repeatable or world.snapshots):
@@ -55,11 +55,11 @@ def _within(node: SearchNode, world: World) -> Iterator[Misfit]:
             yield ("algorithm",), f"{algorithm.kind} {message}; use best_of_n or greedy"
 
 
-def _algorithms(algorithm: Options) -> Iterator[Options]:
+def each_algorithm(algorithm: Options) -> Iterator[Options]:
     """An algorithm, and those that it is composed of."""
     yield algorithm
     for each in getattr(algorithm, "algorithms", ()):
-        yield from _algorithms(each)
+        yield from each_algorithm(each)
 
 
 def _wants_world(options: Options) -> bool:
