@@ -2,8 +2,8 @@
 
 What they do is in peer_works: best-of-8 x 40, beam search 4 x 4 x 6 x 20, MCTS 32 x 10, as far as a library has it.
 Each run has a process of its own and is timed without its imports; its floor is the bare client with the same leaves
-under way and the same limit. A library that is missing is listed as such. Libraries may be installed in other
-environments, one or several:
+under way and the same limit, right after it. A library that is missing is listed as such. Libraries may be installed
+in other environments, one or several:
 
     python -m tests.benchmarks.peers [--python PATH/bin/python ...] [--latency SECONDS] [--json]
 """
@@ -11,6 +11,7 @@ environments, one or several:
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import statistics
 import subprocess
@@ -20,12 +21,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from branchwise.orchestrator.core.result import Result
 from tests.benchmarks import peer_works
+from tests.benchmarks.floor_client import with_floor
 from tests.benchmarks.peer_works.measuring import BEAM, BEST_OF_8, MCTS
+from tests.benchmarks.search_floor import UNLIMITED, compare
 from tests.benchmarks.search_floor import Row as FloorRow
-from tests.benchmarks.search_floor import compare
 from tests.benchmarks.server_process import ServerProcess
-from tests.benchmarks.works import WORKS, Work, mcts
+from tests.benchmarks.works import WORKS, Work, floor, mcts, solved
 
 MISSING = "not installed"
 TIMEOUT_SECONDS = 300
@@ -88,23 +91,45 @@ def ours(name: str, leaves: int, limit: int, row: FloorRow) -> Row:
                row.cpu_ms_per_call, row.kept)  # fmt: skip
 
 
-def theirs(server: ServerProcess, peer: Peer, number: int, floor_seconds: float, repeats: int) -> Row:
-    """One run of a peer: medians of the repeats, or what went wrong."""
-    run, took = peer.runs[number], list[dict[str, Any]]()
+class Floors:
+    """The bare client's work, for each of the settings."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._server = server
+        self._results: dict[str, list[Result]] = {}
+
+    def seconds(self, work: Work, limit: int) -> float:
+        """Once, now."""
+        names, url, most = work.names(0), self._server.url, limit or UNLIMITED
+        if work.name not in self._results:  # a tree's calls are those that the search has made
+            self._results[work.name] = asyncio.run(solved(work, names, url, UNLIMITED))
+        results = self._results[work.name]
+        _, took = self._server.measure(lambda: with_floor(url, most, lambda c: floor(work, c, names, results)))
+        return took.wall_seconds
+
+
+def theirs(server: ServerProcess, floors: Floors, peer: Peer, number: int, repeats: int) -> Row:
+    """One run of a peer, each time with its floor: medians of the repeats, or what went wrong."""
+    run, took, least = peer.runs[number], list[dict[str, Any]](), list[float]()
+    url = server.url.replace("localhost", "127.0.0.1")
     for _ in range(repeats):
         server.reset()
-        command = [str(peer.python), "-m", peer.module, server.url.replace("localhost", "127.0.0.1"), str(number)]
+        command = [str(peer.python), "-m", peer.module, url, str(number)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_SECONDS)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            said = (error.stderr or b"").strip() if isinstance(error, subprocess.CalledProcessError) else "too slow"
-            return Row(peer.name, run["work"], f"{run['how']}: {str(said)[-200:]}")
+        except subprocess.TimeoutExpired:
+            return Row(peer.name, run["work"], f"{run['how']}: no end in {TIMEOUT_SECONDS} s")
+        except subprocess.CalledProcessError as error:
+            return Row(peer.name, run["work"], f"{run['how']}: {error.stderr.strip()[-100:]}")
         took.append(json.loads(done.stdout.splitlines()[-1]) | server.stats())
-    wall = statistics.median(one["wall_seconds"] for one in took)
-    cpu = statistics.median(one["cpu_seconds"] / one["calls"] for one in took)
-    last = took[-1]
-    return Row(peer.name, run["work"], run["how"], wall, floor_seconds, wall / floor_seconds, last["peak"],
-               last["calls"], 1000 * cpu, last["kept"])  # fmt: skip
+        least.append(floors.seconds(work_of(run["work"], run["leaves"]), run["limit"]))
+    last, walls = took[-1], [one["wall_seconds"] for one in took]
+    return Row(
+        peer.name, run["work"], run["how"], statistics.median(walls), statistics.median(least),
+        statistics.median(wall / least for wall, least in zip(walls, least, strict=True)),
+        last["peak"], last["calls"],
+        1000 * statistics.median(one["cpu_seconds"] / one["calls"] for one in took), last["kept"],
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -113,32 +138,33 @@ def main() -> None:
     parser.add_argument("--python", action="append", default=[], help="a Python that has libraries; may be repeated")
     parser.add_argument("--latency", type=float, default=0.5, help="seconds a call")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--works", default="", help="only those whose name has this in it")
     parser.add_argument("--json", action="store_true", help="one JSON list instead of a table")
     options = parser.parse_args()
     found = list(peers([*options.python, sys.executable]))
     with ServerProcess(latency=options.latency, tells_stop=1, draws_anew=1) as server:
-        rows = measured(server, found, options.repeats)
+        rows = measured(server, found, options.works, options.repeats)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
     else:
         print("\n".join(table(rows)))
 
 
-def measured(server: ServerProcess, found: Sequence[Peer], repeats: int) -> list[Row]:
+def measured(server: ServerProcess, found: Sequence[Peer], works: str, repeats: int) -> list[Row]:
     """Branchwise's rows, then the peers'."""
     compare(server, WORKS[BEST_OF_8], 0, 0.0, 1)  # imports, first connections
-    rows, floors = list[Row](), dict[tuple[str, int, int], float]()
-    for name, leaves, limit in SETTINGS:
-        row = compare(server, work_of(name, leaves), limit, 0.0, repeats)
-        floors[name, leaves, limit] = row.floor_seconds
-        rows.append(ours(name, leaves, limit, row))
+    floors, chosen = Floors(server), [setting for setting in SETTINGS if works in setting[0]]
+    rows = [
+        ours(name, leaves, limit, compare(server, work_of(name, leaves), limit, 0.0, repeats))
+        for name, leaves, limit in chosen
+    ]
     for peer in found:
         if peer.python is None:
             rows.append(Row(peer.name, "", MISSING))
         for number, run in enumerate(peer.runs):
-            floor = floors[run["work"], run["leaves"], run["limit"]]
-            rows.append(theirs(server, peer, number, floor, repeats))
-            print(rows[-1], file=sys.stderr)
+            if works in run["work"]:
+                rows.append(theirs(server, floors, peer, number, repeats))
+                print(rows[-1], file=sys.stderr)
     order = [BEST_OF_8, BEAM, MCTS, ""]
     return sorted(rows, key=lambda row: order.index(row.work))
 
