@@ -30,7 +30,7 @@ from examples.training.train_policy import loss_of
 from examples.training.vocabulary import COUNTDOWN
 from examples.training.writing import write
 
-DEFAULT_STEPS = 12_000
+DEFAULT_STEPS = 3000
 SMOKE_STEPS = 10
 
 
@@ -67,9 +67,9 @@ def accuracy(scored: list[tuple[float, bool]]) -> float:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train the Countdown value model.")
-    add_arguments(parser, DEFAULT_STEPS, rate=1e-3, batch=64, fall_share=0.8)
+    add_arguments(parser, DEFAULT_STEPS, rate=1e-3, batch=32, fall_share=0.8)
     parser.add_argument("--policy", type=Path, required=True, help="the policy's weights (policy.pt)")
-    parser.add_argument("--puzzles", type=int, default=5000, help="puzzles that the policy plays")
+    parser.add_argument("--puzzles", type=int, default=1500, help="puzzles that the policy plays")
     parser.add_argument("--samples", type=int, default=4, help="solutions that it writes of each")
     parser.add_argument("--extra-layers", type=int, default=2, help="layers put on top of the policy's")
     return parser.parse_args()
