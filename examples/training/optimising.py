@@ -47,7 +47,7 @@ def add_arguments(
         "--fall-share", type=float, default=fall_share, help="last share of steps, with a falling rate"
     )
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report-every", type=int, default=100)
+    parser.add_argument("--report-every", type=int, default=500)
     parser.add_argument("--smoke", action="store_true", help="a run of half a minute that learns next to nothing")
     parser.add_argument("--out", type=Path, required=True)
 

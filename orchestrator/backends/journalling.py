@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import Any
 
 from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.draws import DrawStore, StoredDraw, draw_key, prompt_text
-from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, JournalError
+from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, NotOnRecord
 from branchwise.orchestrator.core.request import Draw, Identity, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.scope import Scope, current_scope
+from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 
@@ -39,14 +39,12 @@ class Journalled(Wrapping):
         """``request.n`` draws, from the record or made now. A recorded failure is raised again."""
         keys = [draw_key(self.identity, request, k) for k in range(request.n)]
         draws: list[Draw | None] = [await self._known(key) for key in keys]
-        together = self.capabilities.n and self.capabilities.seeds_increment and request.seed is not None
-        runs = _runs(draws, together)
+        in_one = self.capabilities.n and self.capabilities.seeds_increment and request.seed is not None
+        runs = _runs(draws, in_one)
         if len(runs) == 1:
             await self._send(request, runs[0], keys, draws)
         elif runs:
-            async with _Together() as group:
-                for run in runs:
-                    group.create_task(self._send(request, run, keys, draws))
+            await together([self._send(request, run, keys, draws) for run in runs])
         return tuple(draw for draw in draws if draw is not None)
 
     async def _known(self, key: bytes) -> Draw | None:
@@ -63,7 +61,7 @@ class Journalled(Wrapping):
 
     async def _send(self, request: Request, run: range, keys: list[bytes], draws: list[Draw | None]) -> None:
         if self._store.replay_only:
-            raise JournalError(
+            raise NotOnRecord(
                 f"replay: a draw of {self.identity.model} for {current_scope().problem_id} is not on record; "
                 "give the run that has it by --reuse, or leave --replay out"
             )
@@ -134,23 +132,13 @@ class _Recorder:
         )  # fmt: skip
 
 
-class _Together(asyncio.TaskGroup):
-    """A TaskGroup that raises the first error itself, as a single call would."""
-
-    async def __aexit__(self, *exc: Any) -> None:
-        try:
-            await super().__aexit__(*exc)
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
-
-
-def _runs(draws: list[Draw | None], together: bool) -> list[range]:
+def _runs(draws: list[Draw | None], in_one: bool) -> list[range]:
     """The missing samples as ranges of neighbours, or one by one."""
     runs: list[range] = []
     for k, draw in enumerate(draws):
         if draw is not None:
             continue
-        if together and runs and runs[-1].stop == k:
+        if in_one and runs and runs[-1].stop == k:
             runs[-1] = range(runs[-1].start, k + 1)
         else:
             runs.append(range(k, k + 1))

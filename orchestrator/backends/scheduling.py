@@ -100,8 +100,8 @@ class Slots:
         party.holds, party.served = party.holds + 1, self._given
 
     def _forget(self, name: str) -> None:
-        party = self._parties[name]
-        if not party.holds and not _trimmed(party.queue):
+        party = self._parties.get(name)  # None: others of its waiters were cancelled in the same turn
+        if party is not None and not party.holds and not _trimmed(party.queue):
             del self._parties[name]
 
 

@@ -27,7 +27,7 @@ RESOURCES = ("tokens", "calls", "money")
 class RoleLimits(BaseModel):
     """Limits on what one role (policy, verifier, reviewer, ...) may use within a scope."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     tokens: int | None = Field(None, gt=0, description="Prompt and completion tokens together.")
     calls: int | None = Field(None, gt=0, description="Requests; those of a run with their retries.")
@@ -49,7 +49,7 @@ class TimedLimits(Limits):
 class Budget(BaseModel):
     """All limits of a run: on the whole, on each problem, on each branch (the subtree of a root's child)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     mode: Literal["hard", "soft"] = Field(
         "hard", description="hard: book the worst case, never overshoot; soft: book the mean."

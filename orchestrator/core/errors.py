@@ -5,6 +5,7 @@
     BranchwiseError
     ├── ConfigError          a workflow, task, option or file is wrong: stops before anything is spent
     ├── JournalError         the record can't be written or read: stops the run, which can be resumed
+    │   ├── NotOnRecord      a replay lacks a draw that it needs
     │   └── Suspended        the run was asked to stop (SIGINT): drain, save, resume later
     ├── BudgetRefused        a call that would break a budget; becomes a StopReason, never reaches the user
     └── BoundaryError        one call to the outside failed: becomes a Failure, the siblings go on
@@ -45,6 +46,10 @@ class ConfigError(BranchwiseError, ValueError):
 
 class JournalError(BranchwiseError, OSError):
     """The journal can't be written or read."""
+
+
+class NotOnRecord(JournalError):
+    """A replay lacks a draw that it needs."""
 
 
 class Suspended(JournalError):

@@ -45,7 +45,7 @@ from branchwise.orchestrator.core.usage import Usage
 class Options(BaseModel):
     """Root of every kind's options: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: str
 
@@ -61,7 +61,7 @@ MILLION = 1e6
 class Price(BaseModel):
     """What a model costs, in any one currency, per million tokens."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     prompt: float = Field(0.0, ge=0, description="Per million prompt tokens.")
     cached: float | None = Field(None, ge=0, description="Per million cached prompt tokens; default: prompt's.")

@@ -57,7 +57,7 @@ async def run_batch(
         await _outcome(working, run)
     finally:
         working.cancel()
-        await asyncio.wait([working])
+        await asyncio.gather(working, return_exceptions=True)  # what else it raises has nobody left to hear it
 
 
 async def _solve_one(run: Run, problem: Problem, solve: Solve) -> Result:

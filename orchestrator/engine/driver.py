@@ -20,7 +20,7 @@ from typing import Literal
 
 from branchwise.orchestrator.core.budget import Tally
 from branchwise.orchestrator.core.decisions import Asked, Decision, Refused, Settled, Stopped, Told
-from branchwise.orchestrator.core.errors import BudgetRefused, Suspended
+from branchwise.orchestrator.core.errors import BudgetRefused, NotOnRecord, Suspended
 from branchwise.orchestrator.core.expansion import Expansion, Outcome
 from branchwise.orchestrator.core.record import ask_again
 from branchwise.orchestrator.core.roles import Search
@@ -51,6 +51,7 @@ class Driver:
     reason: StopReason | None = None
     _out: dict[int, Expansion] = field(default_factory=dict)
     _tasks: dict[int, asyncio.Task[Outcome | None]] = field(default_factory=dict)
+    _missing: dict[int, NotOnRecord] = field(default_factory=dict)
     _arrived: deque[int] = field(default_factory=deque)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _closing: StopReason | None = None
@@ -175,6 +176,11 @@ class Driver:
                 return await self.expand(expansion)
         except Suspended:
             return None
+        except NotOnRecord as missing:  # a replay lacks nothing unless this ticket is to be committed
+            self._missing[expansion.ticket] = missing
+            self._news.set()
+            await asyncio.Event().wait()  # until cancelled
+            raise
 
     def _land(self, ticket: int) -> None:
         self._arrived.append(ticket)
@@ -192,8 +198,15 @@ class Driver:
                     self._suspended = True
                     return None
                 return ticket
+            self._check_missing()
             self._news.clear()
             await self._news.wait()
+
+    def _check_missing(self) -> None:
+        """NotOnRecord where no ticket can be committed any more without a draw that the replay lacks."""
+        due = [next(iter(self._out))] if self.order == "ticket" else list(self._out)
+        if all(ticket in self._missing for ticket in due):
+            raise self._missing[due[0]]
 
     def _ready(self) -> int | None:
         if self.order == "arrival":
@@ -251,6 +264,8 @@ class Driver:
 
     async def _rest(self) -> None:
         """Let every call in flight come to its end, so that nothing paid for is lost."""
+        for ticket in self._missing:
+            self._tasks[ticket].cancel()
         await asyncio.wait(list(self._tasks.values()))
 
     def _time_is_up(self) -> None:

@@ -18,7 +18,6 @@ from branchwise.orchestrator.core.errors import (
     ContextOverflow,
     Failure,
     RewardFailure,
-    Suspended,
 )
 from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import Judgement, failed
@@ -26,6 +25,7 @@ from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.roles import Agent, Reply, RewardModel, View
 from branchwise.orchestrator.core.scope import current_scope, scope
 from branchwise.orchestrator.core.seeds import seed_for
+from branchwise.orchestrator.core.together import bare, together
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.engine.acting import Acting
@@ -93,21 +93,9 @@ async def expand(expansion: Expansion, means: Means) -> Outcome:
 
 async def _grow_singly(expansion: Expansion, means: Means, refusals: list[StopReason]) -> list[Candidate]:
     """One request a child. If the run is being suspended, the others come to rest first."""
-    suspended: list[Suspended] = []
-
-    async def one(k: int) -> list[Candidate]:
-        try:
-            return await _grow(replace(expansion, count=1, first=k), means, refusals)
-        except Suspended as stop:
-            suspended.append(stop)
-            return []
-
-    async with asyncio.TaskGroup() as group:
-        siblings = range(expansion.first, expansion.first + expansion.count)
-        tasks = [group.create_task(one(k)) for k in siblings]
-    if suspended:
-        raise suspended[0]
-    return [candidate for task in tasks for candidate in task.result()]
+    siblings = range(expansion.first, expansion.first + expansion.count)
+    grown = await together([_grow(replace(expansion, count=1, first=k), means, refusals) for k in siblings])
+    return [candidate for candidates in grown for candidate in candidates]
 
 
 async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) -> list[Candidate]:
@@ -116,7 +104,7 @@ async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) 
     siblings = range(expansion.first, expansion.first + expansion.count)
     try:
         with scope(role=means.purpose):
-            replies = await means.proposer(expansion.policy).reply(view_of(expansion, means))
+            replies = await bare(means.proposer(expansion.policy).reply(view_of(expansion, means)))
     except ContextOverflow:
         return [_stopped(parent, k, StopReason.CONTEXT_OVERFLOW) for k in siblings]
     except BudgetRefused as refused:
@@ -138,7 +126,7 @@ async def _judge(children: list[Candidate], means: Means, refusals: list[StopRea
         return children
     try:
         with scope(role="verifier"):
-            judgements = await means.reward.score([candidate.trajectory for candidate in grown])
+            judgements = await bare(means.reward.score([candidate.trajectory for candidate in grown]))
         if len(judgements) != len(grown):
             raise RewardFailure(f"{len(judgements)} judgements of {len(grown)} trajectories")
     except BudgetRefused as refused:

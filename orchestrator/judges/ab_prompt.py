@@ -11,11 +11,10 @@ missing nothing is said. Position bias and the swap against it: Zheng et al., ar
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from string import Template
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -26,6 +25,7 @@ from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend, Pair
+from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.usage import Usage
 
 T = TypeVar("T")
@@ -102,17 +102,6 @@ class AbPrompt:
             seed=0,
             logprobs=self._options.alternatives,
         )
-
-
-async def together(wanted: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Everything at once; the first error ends it all and is raised as it is."""
-    tasks: list[asyncio.Task[T]] = []
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in wanted]
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
 
 
 def agreed(chance: float, swapped: float | None = None) -> float:

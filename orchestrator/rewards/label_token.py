@@ -13,7 +13,6 @@ there is no score.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from string import Template
@@ -27,6 +26,7 @@ from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
@@ -69,9 +69,7 @@ class LabelToken:
         """One judgement a trajectory; its steps that have a score keep it."""
         if len(trajectories) == 1:
             return [await self._score(trajectories[0])]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._score(trajectory)) for trajectory in trajectories]
-        return [task.result() for task in tasks]
+        return await together([self._score(trajectory) for trajectory in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A label a new step, each after the longest possible text."""
@@ -117,14 +115,11 @@ class LabelToken:
 
     async def _labels(self, requests: list[Request]) -> list[Draw]:
         if len(requests) == 1:
-            return [(await self._model.generate(requests[0]))[0]]
-        tasks: list[asyncio.Task[tuple[Draw, ...]]] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._model.generate(request)) for request in requests]
-        except BaseExceptionGroup as errors:  # one label lost is the whole judgement lost
-            raise errors.exceptions[0] from None
-        return [task.result()[0] for task in tasks]
+            return [await self._label(requests[0])]
+        return await together([self._label(request) for request in requests])  # one lost, and all are
+
+    async def _label(self, request: Request) -> Draw:
+        return (await self._model.generate(request))[0]
 
     def _request(self, trajectory: Trajectory, steps: int) -> Request:
         text = "".join(self._ended(step) for step in trajectory.steps[:steps])

@@ -85,3 +85,20 @@ async def test_a_slot_given_to_one_who_is_cancelled_in_the_same_turn_goes_on_to_
     first.cancel()
     gate.release(await asyncio.wait_for(second, 1))
     assert not gate._parties
+
+
+@pytest.mark.parametrize("turns", ["fair", "arrival"])
+async def test_all_of_a_problems_waiters_may_be_cancelled_at_once(turns: Turns) -> None:
+    gate = Slots(1, turns)
+    with scope(problem_id="first"):
+        slot = await gate.acquire()
+    with scope(problem_id="second"):
+        waiting = [asyncio.create_task(gate.acquire()) for _ in range(3)]
+    await asyncio.sleep(0)
+    for waiter in waiting:
+        waiter.cancel()
+    await asyncio.wait(waiting)
+    assert all(waiter.cancelled() for waiter in waiting)
+    gate.release(slot)
+    assert not gate._parties
+    gate.release(await asyncio.wait_for(gate.acquire(), 1))

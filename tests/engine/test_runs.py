@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,44 @@ async def test_replay_makes_no_call_and_refuses_what_is_not_on_record(tmp_path: 
     assert [tree_rows(r) for r in again] == [tree_rows(r) for r in whole]
     with pytest.raises(JournalError, match="not on record"):
         await solve_batch(PROBLEMS, flow(BEAM), seed=6, **settings)
+
+
+@pytest.mark.parametrize("commit", ["ticket", "arrival"])
+async def test_replay_lacks_nothing_where_calls_were_cancelled(tmp_path: Path, commit: str) -> None:
+    plan = flow(VOTE, reward=False)
+    plan["nodes"]["search"]["commit"] = commit
+    whole = await solve_batch(PROBLEMS, plan, seed=5, out=tmp_path / "a", backends={"m": noisy()})
+    assert any(result.usage_of("policy").calls < 9 for result in whole)
+    silent = ScriptedBackend(script)
+    again = await solve_batch(PROBLEMS, plan, seed=5, reuse=[tmp_path / "a"], replay=True, backends={"m": silent})
+    assert silent.calls == 0
+    assert all(result.answer for result in again)
+    if commit == "ticket":  # in order of arrival, a replay has an order of its own
+        assert [tree_rows(result) for result in again] == [tree_rows(result) for result in whole]
+
+
+@pytest.mark.parametrize("mode", ["hard", "soft"])
+@pytest.mark.parametrize("calls", [3, 10, 13, 20])
+async def test_a_runs_budget_may_end_among_labels_that_are_asked_for_together(mode: str, calls: int) -> None:
+    label = {"kind": "label_token", "model": "m", "reducer": "min"}
+    plan = flow(EIGHT | {"batch": 4}, reward=False, budget={"mode": mode, "run": {"calls": calls}}, together=True)
+    plan["nodes"]["search"] |= {"reward": label, "select": "naive"}
+    results = await solve_batch(PROBLEMS[:2], plan, seed=5, backends={"m": ScriptedBackend(script)})
+    assert results[-1].stop is StopReason.BUDGET_CALLS
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_option_is_a_number(value: float) -> None:
+    with pytest.raises(ConfigError, match=r"exploration.*finite"):
+        solve_batch_sync(PROBLEMS, flow({"kind": "mcts", "exploration": value}))
+
+
+async def test_draws_that_a_server_can_not_number_are_asked_for_one_by_one() -> None:
+    backend = ScriptedBackend(script)
+    backend.capabilities = replace(backend.capabilities, seeds_increment=False)
+    (result,) = await solve_batch(PROBLEMS[:1], flow(EIGHT | {"batch": 8}, together=True), backends={"m": backend})
+    assert backend.calls == 8
+    assert len(result.tree()) == 9
 
 
 async def test_a_decided_vote_cancels_what_is_out_down_to_the_backend() -> None:

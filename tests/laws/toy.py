@@ -85,14 +85,6 @@ SMALL: dict[str, list[dict[str, object]]] = {
             ],
         },
     ],
-    "mixture": [
-        {
-            "algorithm": {"kind": "dvts", "subtrees": 2, "depth": 3},
-            "other": {"kind": "best_of_n", "n": 5},
-            "share": share,
-        }
-        for share in (0, 1)
-    ],
 }
 """Settings under which each algorithm is put on trial; one that is missing here runs with its defaults."""
 
