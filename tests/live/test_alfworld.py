@@ -149,7 +149,7 @@ async def test_killed_in_the_middle_it_goes_on_to_the_same_tree(undisturbed: Pat
 
 
 async def test_no_call_of_a_model_that_plays_is_paid_twice(tmp_path: Path) -> None:
-    async with Player(Behaviour()) as server:
+    async with Player(Behaviour(latency_seconds=0.02)) as server:
         workflow = tmp_path / "played.yaml"
         workflow.write_text(yaml.safe_dump(played_by(server.url)))
         await finish(workflow, tmp_path / "whole")
@@ -157,6 +157,6 @@ async def test_no_call_of_a_model_that_plays_is_paid_twice(tmp_path: Path) -> No
         server.seen = Seen()
         await in_pieces(workflow, tmp_path / "run", tmp_path / "whole")
         assert read(tmp_path / "run") == read(tmp_path / "whole")
-        assert most == IN_FLIGHT
+        assert IN_FLIGHT // 2 < most <= IN_FLIGHT  # an answer may be there before the last call is sent
         assert calls <= server.seen.answered <= calls + len(KILLS) * IN_FLIGHT
         assert max(server.seen.paid.values()) <= 1 + len(KILLS)
