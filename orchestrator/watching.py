@@ -34,4 +34,4 @@ async def solve_events(problems: Problems, workflow: AnyWorkflow, **settings: An
         await working
     finally:
         working.cancel()
-        await asyncio.wait([working])
+        await asyncio.gather(working, return_exceptions=True)  # as in engine/batch.py: nobody is left to hear it

@@ -41,9 +41,7 @@ class Journalled(Wrapping):
         draws: list[Draw | None] = [await self._known(key) for key in keys]
         in_one = self.capabilities.n and self.capabilities.seeds_increment and request.seed is not None
         runs = _runs(draws, in_one)
-        if len(runs) == 1:
-            await self._send(request, runs[0], keys, draws)
-        elif runs:
+        if runs:
             await together([self._send(request, run, keys, draws) for run in runs])
         return tuple(draw for draw in draws if draw is not None)
 

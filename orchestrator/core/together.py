@@ -17,8 +17,10 @@ T = TypeVar("T")
 async def together(wanted: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Everything at once, results in order. The first error cancels the others and is raised as it is.
 
-    Where the run is being suspended, the others come to rest first: they are paid for.
+    Where the run is being suspended, the others come to rest first: they are paid for. A single call has no task.
     """
+    if len(wanted) == 1:
+        return [await wanted[0]]
     stops: list[JournalError] = []
 
     async def one(call: Coroutine[Any, Any, T]) -> T | None:
@@ -44,7 +46,7 @@ async def bare(call: Awaitable[T]) -> T:
     try:
         return await call
     except BaseExceptionGroup as group:
-        raise min(_leaves(group), key=_rank) from None
+        raise min(leaves(group), key=_rank) from None
 
 
 def _rank(error: BaseException) -> int:
@@ -52,9 +54,10 @@ def _rank(error: BaseException) -> int:
     return next((place for place, kind in enumerate(kinds) if isinstance(error, kind)), -1)
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group, however deep; an error that is no group by itself."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _leaves(inner)
+            yield from leaves(inner)
     else:
         yield error

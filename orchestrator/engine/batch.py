@@ -16,6 +16,7 @@ from branchwise.orchestrator.core.errors import JournalError, Suspended
 from branchwise.orchestrator.core.events import ProblemFinished, ProblemStarted
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.core.together import leaves
 from branchwise.orchestrator.engine.episode import Episode
 from branchwise.orchestrator.engine.run import Run
 from branchwise.orchestrator.journal.results import problem_json, result_json
@@ -85,13 +86,5 @@ async def _outcome(working: asyncio.Task[None], run: Run) -> None:
         if run.suspended:
             raise Suspended("the run was asked to stop; go on with it by `branchwise resume`")
         return
-    leaves = list(_leaves(error))
-    raise next((leaf for leaf in leaves if not isinstance(leaf, JournalError)), leaves[0])
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
+    errors = list(leaves(error))
+    raise next((each for each in errors if not isinstance(each, JournalError)), errors[0])

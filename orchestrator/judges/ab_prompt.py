@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from string import Template
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import Field
 
@@ -28,7 +28,6 @@ from branchwise.orchestrator.core.roles import Backend, Pair
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.usage import Usage
 
-T = TypeVar("T")
 PROMPT = (
     "Task:\n$problem\n\nAnswer A:\n$first\n\nAnswer B:\n$second\n\n"
     "Which answer is better? Say A or B, and nothing else.\n"

@@ -67,8 +67,6 @@ class LabelToken:
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """One judgement a trajectory; its steps that have a score keep it."""
-        if len(trajectories) == 1:
-            return [await self._score(trajectories[0])]
         return await together([self._score(trajectory) for trajectory in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
@@ -114,8 +112,6 @@ class LabelToken:
         return judged(value, scale="probability", source=self.source)
 
     async def _labels(self, requests: list[Request]) -> list[Draw]:
-        if len(requests) == 1:
-            return [await self._label(requests[0])]
         return await together([self._label(request) for request in requests])  # one lost, and all are
 
     async def _label(self, request: Request) -> Draw:
