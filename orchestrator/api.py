@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import uvloop
 from pydantic import ValidationError
 
 from branchwise.orchestrator.backends.catalogue import default_cache
@@ -164,13 +165,13 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        return uvloop.run(work)
     result: list[T] = []
     error: list[BaseException] = []
 
     def body() -> None:
         try:
-            result.append(asyncio.run(work))
+            result.append(uvloop.run(work))
         except BaseException as raised:
             error.append(raised)
 

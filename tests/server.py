@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self
 
+import uvloop
 from aiohttp import web
 
 JUDGE_HINTS = ("score", "rate the", "on a scale", "evaluate the")
@@ -458,14 +459,8 @@ def main() -> None:
         parser.add_argument(option, dest=item.name, type=parse, default=item.default)
     options = vars(parser.parse_args())
     server = Server(port=options.pop("port"), behaviour=Behaviour(**options))
-    try:
-        import uvloop
-
-        run = uvloop.run
-    except ImportError:
-        run = asyncio.run
     with contextlib.suppress(KeyboardInterrupt):
-        run(_serve(server))
+        uvloop.run(_serve(server))
 
 
 if __name__ == "__main__":

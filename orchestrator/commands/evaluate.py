@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 from branchwise.orchestrator.commands.preparing import loaded_from, portable, predicted, task_of
 from branchwise.orchestrator.commands.reporting import created_now, show_table, write_page
 from branchwise.orchestrator.commands.run import fresh_directory, solve_into
@@ -117,7 +119,7 @@ def _run(one: Prepared, seed: int, concurrency: int, out: Path) -> None:
             problem_count=one.limit,
         )
         try:
-            asyncio.run(solve_into(loaded, one.task, settings, f"{one.part.title}: {trial.name}"))
+            uvloop.run(solve_into(loaded, one.task, settings, f"{one.part.title}: {trial.name}"))
         except (Suspended, JournalError, asyncio.CancelledError, KeyboardInterrupt) as stopped:
             way = f"go on by giving the same command --out {out}"
             kind = JournalError if type(stopped) is JournalError else Suspended

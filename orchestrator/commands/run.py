@@ -10,6 +10,8 @@ from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
 
+import uvloop
+
 from branchwise.orchestrator.commands.ending import finish
 from branchwise.orchestrator.commands.interrupting import interruptible
 from branchwise.orchestrator.commands.preparing import checked, portable, predicted, task_of, workflow_of
@@ -79,7 +81,7 @@ def conduct(loaded: Loaded, task: Task, settings: Settings, *, as_json: bool) ->
     assert directory is not None
     on_the_way = f"go on with it by `branchwise resume {directory}`"
     try:
-        asyncio.run(solve_into(loaded, task, settings, loaded.workflow.name))
+        uvloop.run(solve_into(loaded, task, settings, loaded.workflow.name))
     except Suspended:
         raise Suspended(f"stopped as asked; what was paid for is kept: {on_the_way}") from None
     except JournalError as error:

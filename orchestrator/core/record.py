@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from branchwise.orchestrator.core.decisions import Asked, Decision, Told
 from branchwise.orchestrator.core.errors import JournalError
-from branchwise.orchestrator.core.expansion import Expansion
-from branchwise.orchestrator.core.inspection import Statistics, statistics_of
+from branchwise.orchestrator.core.expansion import Expansion, Outcome
+from branchwise.orchestrator.core.inspection import NodeStatistics, Statistics, statistics_of
 from branchwise.orchestrator.core.roles import Search
 from branchwise.orchestrator.core.trajectory import Trajectory
 
@@ -33,8 +35,34 @@ class SearchRecord:
     begin: Begin | None = None
 
     def statistics(self) -> Statistics:
-        """What the search knows of its nodes, if it says. JournalError where the search is not the recorded one."""
-        return {} if self.begin is None else statistics_of(replayed(self.begin(self.root), self.decisions))
+        """What the search knows of its nodes; where it does not say, what can be counted in the record.
+
+        JournalError where the search is not the recorded one.
+        """
+        said = {} if self.begin is None else statistics_of(replayed(self.begin(self.root), self.decisions))
+        return said or counted(
+            self.root, [decision.outcome for decision in self.decisions if isinstance(decision, Told)]
+        )
+
+
+def counted(root: Trajectory, outcomes: Iterable[Outcome]) -> Statistics:
+    """What any search's record says of its nodes.
+
+    ``visits``: draws that are this node or lie below it. ``value``: as it was judged. ``prior``: its share of its
+    parent's draws.
+    """
+    candidates = {one.trajectory.lineage: one for outcome in outcomes for one in outcome.candidates}
+    above = len(root.lineage)
+    visits = Counter(lineage[:length] for lineage in candidates for length in range(above, len(lineage) + 1))
+    siblings = Counter(lineage[:-1] for lineage in candidates)
+    return {root.lineage: NodeStatistics(visits[root.lineage], prior=1.0)} | {
+        lineage: NodeStatistics(visits[lineage], _finite(candidate.value), 1 / siblings[lineage[:-1]])
+        for lineage, candidate in candidates.items()
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def replayed(search: Search, decisions: Iterable[Decision]) -> Search:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import aiohttp
+import uvloop
 
 from branchwise.orchestrator.backends.limiting import Limited
 from branchwise.orchestrator.backends.metering import Metered
@@ -98,7 +99,7 @@ def main() -> None:
             url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
             for streaming in (False, True):
                 for client in (bare, ours):
-                    costs = [asyncio.run(client(url, streaming, o.calls, o.in_flight)) for _ in range(o.rounds)]
+                    costs = [uvloop.run(client(url, streaming, o.calls, o.in_flight)) for _ in range(o.rounds)]
                     shown = ", ".join(f"{1000 * cost / o.calls:.3f}" for cost in sorted(costs))
                     print(f"{client.__name__:5} {'streamed' if streaming else 'whole':9} ms a call: {shown}")
         finally:

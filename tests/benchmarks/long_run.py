@@ -9,7 +9,6 @@ handed out and forgotten. Growth and changes compare the last quarter with the q
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import resource
 import statistics
@@ -20,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from branchwise.orchestrator.api import solve_iter
 from branchwise.orchestrator.core.problem import problem
@@ -110,7 +111,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     options = parser.parse_args()
     with ServerProcess(tells_stop=1) as server:
-        points = asyncio.run(curve(server.url, options.problems, options.samples, options.reward, options.every))
+        points = uvloop.run(curve(server.url, options.problems, options.samples, options.reward, options.every))
     if options.plot:
         options.plot.write_text(plotted(points), encoding="utf-8")
     if options.json:

@@ -11,7 +11,6 @@ in other environments, one or several:
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import statistics
 import subprocess
@@ -20,6 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from branchwise.orchestrator.core.result import Result
 from tests.benchmarks import peer_works
@@ -102,7 +103,7 @@ class Floors:
         """Once, now."""
         names, url, most = work.names(0), self._server.url, limit or UNLIMITED
         if work.name not in self._results:  # a tree's calls are those that the search has made
-            self._results[work.name] = asyncio.run(solved(work, names, url, UNLIMITED))
+            self._results[work.name] = uvloop.run(solved(work, names, url, UNLIMITED))
         results = self._results[work.name]
         _, took = self._server.measure(lambda: with_floor(url, most, lambda c: floor(work, c, names, results)))
         return took.wall_seconds

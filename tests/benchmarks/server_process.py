@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import resource
 import subprocess
@@ -12,6 +11,8 @@ import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+
+import uvloop
 
 T = TypeVar("T")
 
@@ -73,7 +74,7 @@ class ServerProcess:
         async def run() -> T:
             return await work()
 
-        result = asyncio.run(run())
+        result = uvloop.run(run())
         wall, cpu, seen = time.perf_counter() - started, cpu_seconds() - before, self.stats()
         return result, Timing(wall, cpu, seen["calls"], seen["peak"])
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import networkx
 import pytest
 
 from branchwise.orchestrator.core.decisions import Asked, Decision, Stopped, Told
 from branchwise.orchestrator.core.errors import JournalError
-from branchwise.orchestrator.core.expansion import Expansion
+from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.inspection import Statistics, statistics_of
 from branchwise.orchestrator.core.options import Options
-from branchwise.orchestrator.core.record import SearchRecord
+from branchwise.orchestrator.core.record import SearchRecord, counted
 from branchwise.orchestrator.core.roles import Search
 from branchwise.orchestrator.core.saving import restore, save
 from branchwise.orchestrator.core.trajectory import StopReason
@@ -31,11 +32,11 @@ every_rate = pytest.mark.parametrize("failure_rate", [0.0, 0.3, 1.0])
 def moments(options: Options, failure_rate: float) -> tuple[list[Decision], list[Statistics]]:
     """All decisions of a search whose outcomes come in any order, and what it said of its nodes after each."""
     search, rng = beginning(options, SEED)(ROOT), random.Random(3)
-    decisions, said, out = list[Decision](), list[Statistics](), list[Expansion]()
+    decisions, said, out, told = list[Decision](), list[Statistics](), list[Expansion](), list[Outcome]()
 
     def decided(decision: Decision) -> None:
         decisions.append(decision)
-        said.append(statistics_of(search))
+        said.append(statistics_of(search) or counted(ROOT, told))
 
     while not search.finished:
         if asked := search.ask(8 - len(out)):
@@ -43,6 +44,7 @@ def moments(options: Options, failure_rate: float) -> tuple[list[Decision], list
             decided(Asked(8 - len(out) + len(asked), tuple(asked)))
         outcome = brought(out.pop(rng.randrange(len(out))), failure_rate)
         search.tell(outcome)
+        told.append(outcome)
         decided(Told(outcome))
     decided(Stopped(StopReason.ANSWERED, tuple(expansion.ticket for expansion in out)))
     return decisions, said
@@ -131,9 +133,26 @@ def test_a_manifest_is_enough_to_begin_it_anew(options: Options) -> None:
     assert SearchRecord("node", ROOT, decisions, begins["node"]).statistics() == said[-1]
 
 
-def test_some_say_something() -> None:
-    speaking = {options.kind for options in all_settings() if moments(options, 0.0)[1][-1]}
+@every_search
+def test_every_search_says_how_often_it_came_through_the_root(options: Options) -> None:
+    said = moments(options, 0.0)[1]
+    assert said[-1][()].visits
+    assert len(said[-1]) > 1
+
+
+def test_some_say_it_themselves() -> None:
+    speaking = {options.kind for options in all_settings() if hasattr(beginning(options, SEED)(ROOT), "statistics")}
     assert speaking >= {"mcts", "ab_mcts", "particle_filter", "feynman_kac", "by_difficulty"}
+
+
+def test_of_the_others_draws_are_counted() -> None:
+    text = {(0,): "a", (1,): "b", (0, 0): "c", (0, 1): "d", (0, 1, 0): "e"}
+    told = [Outcome(0, tuple(Candidate(replace(ROOT, lineage=lineage)) for lineage in text))]
+    found = counted(ROOT, told)
+    assert {lineage: known.visits for lineage, known in found.items()} == {
+        (): 5, (0,): 4, (1,): 1, (0, 0): 1, (0, 1): 2, (0, 1, 0): 1
+    }  # fmt: skip
+    assert [known.prior for known in found.values()] == [1.0, 0.5, 0.5, 0.5, 0.5, 1.0]
 
 
 def test_a_search_that_is_not_the_recorded_one_says_nothing_and_its_tree_is_there() -> None:
