@@ -235,6 +235,9 @@ class Embedded:
         self._executor.shutdown()
 
     def _drop(self) -> None:
+        # An engine that is freed before its loop has begun waits for it for ever, and the whole process with it
+        # (xllamacpp 2026.10, on a busy machine). An answer shows that the loop runs.
+        self._server.handle_completions(b'{"prompt": [0], "max_tokens": 1}', lambda _: False)
         del self._server
 
 
