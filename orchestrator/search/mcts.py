@@ -92,6 +92,8 @@ class Options(_Options):
     def _fit(self) -> Options:
         if self.evaluate == "leaf" and self.batch is not None:
             raise ValueError("evaluate: leaf draws all children at once: leave batch out")
+        if self.width > self.children:
+            raise ValueError(f"batch: {self.batch} children in one expansion are more than children: {self.children}")
         if self.until_decided and self.recommendation != "visits":
             raise ValueError("until_decided is about visits: it wants recommendation: visits")
         return self
@@ -104,7 +106,7 @@ class Options(_Options):
     @property
     def width(self) -> int:
         """Children drawn in one expansion."""
-        return min(self.batch or self.children, self.children)
+        return self.batch or self.children
 
 
 class MCTS:

@@ -129,10 +129,11 @@ def _explain(model: type[BaseModel], error: Any, written: Any, data: Any, source
         case "literal_error":
             valid = re.findall(r"'([^']*)'", context["expected"])
             return f"{where}: '{error['input']}' is not valid{suggestion(str(error['input']), valid)}"
-    message = error["msg"].removeprefix("Value error, ")
-    if "url" in place or any(map(telling, place)):
+    message, got = error["msg"].removeprefix("Value error, "), _at(written, place)
+    about_several_keys = isinstance(got, dict) and error["type"] == "value_error"
+    if about_several_keys or "url" in place or any(map(telling, place)):
         return f"{where}: {message}"
-    return f"{where}: {message} (got {_short(_at(written, place))})"
+    return f"{where}: {message} (got {_short(got)})"
 
 
 def _at(data: Any, place: Place) -> Any:

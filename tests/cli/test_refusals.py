@@ -43,6 +43,16 @@ def test_a_cycle_without_a_bound(shell: Shell) -> None:
     run_refused(shell, shell.write("w.yaml", LOOP), "w.yaml:3: nodes: the cycle", "max_visits")
 
 
+def test_keys_that_do_not_go_together(shell: Shell) -> None:
+    """Several keys are to blame, so the message names them, and does not repeat the whole mapping."""
+    text = (
+        shell.workflow().read_text().replace("kind: best_of_n, n: 4", "kind: mcts, children: 4, batch: 9, depth: 5")
+    )
+    refused = shell("check", shell.write("w.yaml", text))
+    refused.refused("w.yaml:7: nodes.search.algorithm: batch: 9", "more than children: 4")
+    assert "depth" not in refused.err
+
+
 def test_an_unset_environment_variable(shell: Shell) -> None:
     workflow = shell.workflow(kind__scripted='kind: openai, url: "${NOT_SET_HERE}", model: x')
     run_refused(shell, workflow, "w.yaml:3", "NOT_SET_HERE", "is not set")

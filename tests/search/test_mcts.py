@@ -490,7 +490,14 @@ def _first_drawn(drawn: list[Actions]) -> Iterator[tuple[Actions, Actions]]:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"evaluate": "leaf", "batch": 1}, {"until_decided": True}, {"selection": "ucb"}, {"discount": 0.0}]
+    "wrong",
+    [
+        {"evaluate": "leaf", "batch": 1},
+        {"children": 4, "batch": 5},
+        {"until_decided": True},
+        {"selection": "ucb"},
+        {"discount": 0.0},
+    ],
 )
 def test_options_that_do_not_fit_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
