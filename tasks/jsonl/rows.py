@@ -1,4 +1,4 @@
-"""Rows of a JSON Lines file: read whole and checked before anything runs, so that no error comes late.
+"""Rows of questions: what the jsonl task reads from each line of its file.
 
 A row holds the question as ``prompt`` or ``question``; optionally ``id`` (default: the file's name and the
 line number), and ``answer``. GSM8K's own layout has its answer at the end of a solution, after ``####``.
@@ -7,16 +7,13 @@ Keys that are not named here are ignored, since public files have many.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Never
+from typing import Any
 
 from branchwise.orchestrator.core.answers import canonical
 from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.tasks.lines import Content, Line, read_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,60 +25,16 @@ class Row:
     answer: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The rows of a file in their order, and the SHA-256 of the file that they were read from."""
-
-    rows: list[Row]
-    sha256: str
-
-
-def read_rows(path: Path) -> Content:
+def read_rows(path: Path) -> Content[Row]:
     """All of a file; ConfigError names file and line of the first thing that is wrong."""
-    try:
-        data = path.read_bytes()
-        text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read: {error}") from error
-    lines: dict[str, int] = {}
-    rows = []
-    for line, row in _parsed(path, text):
-        if row.id in lines:
-            raise ConfigError(f"{path}:{line}: id {row.id!r} is also that of line {lines[row.id]}")
-        lines[row.id] = line
-        rows.append(row)
-    if not rows:
-        raise ConfigError(f"{path}: the file has no rows")
-    return Content(rows, hashlib.sha256(data).hexdigest())
+    return read_content(path, _row)
 
 
-def _parsed(path: Path, text: str) -> Iterator[tuple[int, Row]]:
-    for line, content in enumerate(text.split("\n"), start=1):
-        if content.strip():
-            yield line, _row(f"{path}:{line}", f"{path.stem}-{line}", content)
-
-
-def _row(place: str, default_id: str, content: str) -> Row:
-    try:
-        fields = json.loads(content, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{place}: not JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise ConfigError(f"{place}: a row is a JSON object, this is {type(fields).__name__}")
-    question = fields.get("prompt", fields.get("question"))
-    if question is None:
-        raise ConfigError(f"{place}: no key 'prompt' or 'question'; found {', '.join(sorted(fields)) or 'none'}")
+def _row(line: Line) -> Row:
+    question = line.fields[line.first_of(("prompt", "question"))]
     if not isinstance(question, str) or not question.strip():
-        raise ConfigError(f"{place}: the question must be text and not empty")
-    return Row(_id(place, fields.get("id", default_id)), question, _answer(place, fields.get("answer")))
-
-
-def _id(place: str, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise ConfigError(f"{place}: id must be text or a whole number, not empty")
-    if not str(value).isprintable():
-        raise ConfigError(f"{place}: the id {str(value)!r} holds characters that can't be printed")
-    return str(value)
+        raise ConfigError(f"{line.place}: the question must be text and not empty")
+    return Row(line.identity(), question, _answer(line.place, line.fields.get("answer")))
 
 
 def _answer(place: str, value: Any) -> str | None:
@@ -93,7 +46,3 @@ def _answer(place: str, value: Any) -> str | None:
     if canonical(answer) is None:
         raise ConfigError(f"{place}: the answer is empty or too long; leave it out for a row without grading")
     return answer
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(f"{name} is not a JSON value")

@@ -23,7 +23,8 @@ from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Grade
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
-from branchwise.tasks.jsonl.rows import Content, Row, read_rows
+from branchwise.tasks.jsonl.rows import Row, read_rows
+from branchwise.tasks.lines import Content
 
 Answers = Literal["number", "stated", "text"]
 
@@ -49,7 +50,7 @@ class Options(_Options):
 class JsonlTask:
     """Rows and their keys. A run is not resumed with another ``content_sha256``."""
 
-    def __init__(self, name: str, content: Content, prompt: str = QUESTION, answers: Answers = "stated") -> None:
+    def __init__(self, name: str, content: Content[Row], prompt: str = QUESTION, answers: Answers = "stated") -> None:
         self.name = name
         self.content_sha256 = content.sha256
         self._prompt, self._answers = prompt, answers
