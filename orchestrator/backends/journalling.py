@@ -15,7 +15,7 @@ from dataclasses import replace
 from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.draws import DrawStore, StoredDraw, draw_key, prompt_text
 from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, NotOnRecord
-from branchwise.orchestrator.core.request import Draw, Identity, Progress, Request
+from branchwise.orchestrator.core.request import Draw, Identity, Progress, Request, refuse_unknown
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.scope import Scope, current_scope
 from branchwise.orchestrator.core.together import together
@@ -36,7 +36,11 @@ class Journalled(Wrapping):
         return self._identity
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
-        """``request.n`` draws, from the record or made now. A recorded failure is raised again."""
+        """``request.n`` draws, from the record or made now. A recorded failure is raised again.
+
+        BackendError, which goes on no record, where the backend does not know what is asked.
+        """
+        refuse_unknown(request, self.capabilities)
         keys = [draw_key(self.identity, request, k) for k in range(request.n)]
         draws: list[Draw | None] = [await self._known(key) for key in keys]
         in_one = self.capabilities.n and self.capabilities.seeds_increment and request.seed is not None

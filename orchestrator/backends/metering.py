@@ -11,6 +11,8 @@ that waits in a queue has booked nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from branchwise.orchestrator.backends.wrapping import Wrapping
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.options import Price
@@ -75,9 +77,7 @@ class Metered(Wrapping):
     def _priced(self, draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
         if self._free:
             return draws
-        return tuple(
-            Draw(d.text, d.finish, self._with_money(d.usage), d.stop_string, d.model, d.logprobs) for d in draws
-        )
+        return tuple(replace(draw, usage=self._with_money(draw.usage)) for draw in draws)
 
     def _with_money(self, usage: Usage) -> Usage:
         if self._free:

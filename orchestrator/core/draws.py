@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 from branchwise.orchestrator.core.request import Draw, Identity, Request
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
+_KEYED_IF_SET = ("pooling", "document", "prompt_logprobs", "labels", "choices", "regex", "tools")
+
 DrawState = Literal["ok", "failed", "cancelled"]
 
 
@@ -68,7 +70,8 @@ def prompt_text(request: Request) -> str:
 def draw_key(identity: Identity, request: Request, sibling: int = 0) -> bytes:
     """16 bytes that name sample ``sibling`` of a request to this model: equal keys are the same draw.
 
-    ``n`` is transport only and no part of it; neither are time, place and run.
+    ``n`` and ``priority`` are transport only and no part of it; neither are time, place and run. Fields that
+    came later count where they are set, so that older journals keep their keys.
     """
     form = "m" if request.messages else "p" if request.prompt is not None else "t"
     seed = None if request.seed is None else (request.seed + sibling) % 2**31
@@ -76,6 +79,7 @@ def draw_key(identity: Identity, request: Request, sibling: int = 0) -> bytes:
         identity.model, identity.weights, identity.tokenizer, identity.template, identity.bos,
         form, request.max_tokens, request.temperature, request.top_p, request.stop, request.keep_stop,
         request.logprobs, request.json_schema, seed, sibling if seed is None else 0,
+        *((name, value) for name in _KEYED_IF_SET if (value := getattr(request, name))),
     )  # fmt: skip
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
     digest.update(prompt_text(request).encode("utf-8", "surrogatepass"))

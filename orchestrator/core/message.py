@@ -39,6 +39,15 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that a model may call; ``parameters`` is a JSON schema as text."""
+
+    name: str
+    description: str = ""
+    parameters: str = '{"type": "object"}'
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
     """What a tool answered to the call with this id."""
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from branchwise.orchestrator.core.message import Message
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.message import Message, Tool, ToolCall
 from branchwise.orchestrator.core.usage import Usage
 
 Finish = Literal["end", "stop", "length"]
+Pooling = Literal["classify", "token_classify", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,12 @@ class Request:
     With ``messages``, a trailing assistant message is continued rather than answered (step search over chat
     models). ``n`` samples are transport only: sample k has seed + k. ``logprobs`` is the number of
     alternatives wanted a token, None for none. Neutral sampling: temperature 1, top_p 1, nothing else.
+
+    ``pooling`` wants numbers (Draw.values) of a pooling model instead of text: "classify" one row for the whole,
+    "token_classify" one row a step tag, "score" the relevance of ``document`` to the query ``prompt``.
+    ``prompt_logprobs`` wants those of the prompt's own tokens; with either, ``max_tokens`` may be 0. ``labels``
+    are next tokens whose probabilities are wanted. At most one of ``json_schema``, ``choices`` and ``regex``
+    binds the form of the answer. ``tools`` may be called. ``priority`` (lower is sooner) is transport only.
     """
 
     messages: tuple[Message, ...] = ()
@@ -36,12 +44,26 @@ class Request:
     seed: int | None = None
     logprobs: int | None = None
     json_schema: str | None = None
+    pooling: Pooling | None = None
+    document: str | None = None
+    prompt_logprobs: bool = False
+    labels: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    regex: str | None = None
+    tools: tuple[Tool, ...] = ()
+    priority: int = 0
 
     def __post_init__(self) -> None:
         if (bool(self.messages) + (self.prompt is not None) + (self.token_ids is not None)) != 1:
             raise ValueError("a request holds exactly one of messages, prompt and token_ids")
-        if self.n < 1 or self.max_tokens < 1:
+        if self.n < 1 or self.max_tokens < (0 if self.pooling or self.prompt_logprobs else 1):
             raise ValueError("n and max_tokens are at least 1")
+        if self.pooling is not None and (self.n > 1 or self.max_tokens):
+            raise ValueError("a pooling model answers once, without tokens: n is 1 and max_tokens 0")
+        if (self.pooling == "score") != (self.document is not None) or (self.pooling == "score" and not self.prompt):
+            raise ValueError("pooling 'score' and nothing else wants a document, and a prompt as its query")
+        if (self.json_schema is not None) + bool(self.choices) + (self.regex is not None) > 1:
+            raise ValueError("a request holds at most one of json_schema, choices and regex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +81,10 @@ class Draw:
 
     ``stop_string`` is the one that matched, where the backend knows. ``usage`` is this draw's own share: the
     prompt is charged to the first draw of a request only.
+
+    ``values`` are a pooling model's numbers, raw: no activation, one row for the whole or one a step tag.
+    ``prompt_logprobs`` are those of the prompt's tokens but the first. ``token_ids`` are the draw's own, where
+    they are exactly its text; ``prompt_ids`` those of the prompt, where it was sent as text or messages.
     """
 
     text: str
@@ -67,6 +93,11 @@ class Draw:
     stop_string: str | None = None
     model: str | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    values: tuple[tuple[float, ...], ...] = ()
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    token_ids: tuple[int, ...] = ()
+    prompt_ids: tuple[int, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +140,24 @@ class Capabilities:
     knows_stop: bool = False
     counts_prompt: bool = False
     repeatable: bool = False
+    pooling: bool = False
+    prompt_logprobs: bool = False
+    labels: bool = False
+    choices: bool = False
+    regex: bool = False
+    tools: bool = False
+    priority: bool = False
+
+
+REFUSED_IF_UNKNOWN = ("pooling", "prompt_logprobs", "labels", "choices", "regex", "tools")
+"""Fields of a request that change its answer so much that no backend may overlook them."""
+
+
+def refuse_unknown(request: Request, capabilities: Capabilities) -> None:
+    """BackendError where a request asks for what its backend does not know, and would answer without."""
+    for name in REFUSED_IF_UNKNOWN:
+        if getattr(request, name) and not getattr(capabilities, name):
+            raise BackendError(f"'{name}' was asked of a model whose backend does not know it")
 
 
 @dataclass(slots=True)

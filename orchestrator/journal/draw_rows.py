@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from branchwise.orchestrator.core.draws import StoredDraw
+from branchwise.orchestrator.core.message import ToolCall
 from branchwise.orchestrator.core.request import Draw, TokenLogprob
 from branchwise.orchestrator.core.usage import Usage
 
@@ -56,14 +60,50 @@ def draw_json(stored: StoredDraw) -> str | None:
         u.money,
         u.exact,
     ]
-    row = [d.text, d.finish, usage, d.stop_string, d.model, [[t.token, t.logprob, t.top] for t in d.logprobs]]
-    return json.dumps(row, separators=(",", ":"))
+    row = [d.text, d.finish, usage, d.stop_string, d.model, _logprob_rows(d.logprobs)]
+    more = _more(d)
+    return json.dumps([*row, more] if more else row, separators=(",", ":"))
+
+
+def _more(d: Draw) -> dict[str, Any]:
+    """What few draws have, by its name."""
+    if not (d.values or d.prompt_logprobs or d.token_ids or d.prompt_ids or d.tool_calls):
+        return {}
+    rows = {
+        "values": d.values,
+        "prompt_logprobs": _logprob_rows(d.prompt_logprobs),
+        "token_ids": d.token_ids,
+        "prompt_ids": d.prompt_ids,
+        "tool_calls": [[call.id, call.name, call.arguments] for call in d.tool_calls],
+    }
+    return {name: value for name, value in rows.items() if value}
 
 
 def _draw_from(payload: str) -> Draw:
-    text, finish, usage, stop_string, model, logprobs = json.loads(payload)
-    tokens = tuple(TokenLogprob(token, lp, tuple((t, x) for t, x in top)) for token, lp, top in logprobs)
-    return Draw(text, finish, Usage(*usage), stop_string, model, tokens)
+    text, finish, usage, stop_string, model, logprobs, *more = json.loads(payload)
+    draw = Draw(text, finish, Usage(*usage), stop_string, model, _logprobs(logprobs))
+    return replace(draw, **_from_more(more[0])) if more else draw
+
+
+def _from_more(rows: dict[str, Any]) -> dict[str, Any]:
+    return {name: _READERS[name](value) for name, value in rows.items()}
+
+
+def _logprob_rows(tokens: tuple[TokenLogprob, ...]) -> list[Any]:
+    return [[t.token, t.logprob, t.top] for t in tokens]
+
+
+def _logprobs(rows: Any) -> tuple[TokenLogprob, ...]:
+    return tuple(TokenLogprob(token, lp, tuple((t, x) for t, x in top)) for token, lp, top in rows)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "values": lambda rows: tuple(map(tuple, rows)),
+    "prompt_logprobs": _logprobs,
+    "token_ids": tuple,
+    "prompt_ids": tuple,
+    "tool_calls": lambda rows: tuple(ToolCall(*row) for row in rows),
+}
 
 
 def storable(text: str) -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from branchwise.orchestrator.core.draws import StoredDraw
 from branchwise.orchestrator.core.errors import ConfigError, JournalError
+from branchwise.orchestrator.core.message import ToolCall
 from branchwise.orchestrator.core.request import Draw, TokenLogprob
 from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.journal.draw_rows import draw_json
 from branchwise.orchestrator.journal.schema import SCHEMA_VERSION
 from branchwise.orchestrator.journal.store import Journal
 
@@ -37,6 +39,24 @@ def test_a_draw_comes_back_as_it_was_also_before_it_is_written(tmp_path: Path) -
     assert found.paid == Usage(3, 2, calls=2, money=0.5)
     assert again.find(b"x" * 16) is None
     assert again.paid_by_role() == [("p1", "policy", Usage(3, 2, calls=2, money=0.5))]
+    again.close()
+
+
+FULL = Draw(
+    "", "stop", Usage(3, 2), "\n", "m", (TokenLogprob("a", -0.5, (("b", -1.0),)),), ((-0.25,), (3.0,)),
+    (TokenLogprob("p", -2.0),), (5, 6), (1, 2), (ToolCall("c1", "add", "{}"),),
+)  # fmt: skip
+
+
+def test_what_few_draws_have_comes_back_and_others_are_written_as_ever(tmp_path: Path) -> None:
+    assert draw_json(stored()) == '["a step\\n","stop",[3,2,1,0,1,0.5,false],"\\n","m",[["a",-0.5,[["b",-1.0]]]]]'
+    journal = Journal(tmp_path)
+    journal.record(stored(draw=FULL))
+    journal.close()
+    again = Journal(tmp_path)
+    found = again.find(b"k" * 16)
+    assert found is not None
+    assert found.draw == FULL
     again.close()
 
 
