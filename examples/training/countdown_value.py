@@ -30,7 +30,7 @@ from examples.training.train_policy import loss_of
 from examples.training.vocabulary import COUNTDOWN
 from examples.training.writing import write
 
-DEFAULT_STEPS = 3000
+DEFAULT_STEPS = 9000
 SMOKE_STEPS = 10
 
 
