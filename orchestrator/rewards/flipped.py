@@ -17,64 +17,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed
-from branchwise.orchestrator.core.options import Options as _Options
-from branchwise.orchestrator.core.options import Parts, module_of
+from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.seeds import chance
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
 from branchwise.orchestrator.core.usage import Usage
-from branchwise.orchestrator.rewards.reducers import Reducer, reduced
-
-R = TypeVar("R", bound=_Options)
-"""The options of the other reward: of any that is not itself composed of others."""
+from branchwise.orchestrator.rewards.reducers import reduced
+from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, needs_of, scale_of
 
 
-class Options(_Options, Generic[R]):
+class Options(WrapperOptions[R], Generic[R]):
     """Whose verdicts, and how many of them."""
 
     kind: Literal["flipped"] = "flipped"
-    reward: R = Field(
-        description="Who judges: any reward of probabilities but this one, with its options.",
-        examples=[{"kind": "calculator"}],
-    )
     share: float = Field(ge=0, le=1, description="Of its verdicts, flipped.", examples=[0.2])
     seed: int = Field(0, ge=0, description="Another seed flips others.")
 
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """A name without those of all rewards."""
-        return cls.__name__
-
     @model_validator(mode="after")
     def _probabilities(self) -> Self:
-        if getattr(self.reward, "scale", "probability") != "probability":
+        if scale_of(self.reward) != "probability":
             raise ValueError("only probabilities are flipped")
         return self
-
-    @property
-    def source(self) -> Source:
-        """That of the other reward."""
-        return self.reward.source  # type: ignore[attr-defined, no-any-return]
-
-    @property
-    def model(self) -> str | None:
-        """The model of the other reward, if it has one."""
-        return getattr(self.reward, "model", None)
-
-    @property
-    def wants_world(self) -> bool:
-        """True where the other reward reads what a world gave."""
-        return getattr(self.reward, "wants_world", False)
-
-    @property
-    def reducer(self) -> Reducer | None:
-        """How the other reward makes one value of its steps' values; None where it has but one verdict."""
-        return getattr(self.reward, "reducer", None)
 
     @property
     def described(self) -> str:
@@ -138,10 +106,9 @@ def _opposite(step: Step) -> Step:
 
 def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
     """What the other reward wants of its model."""
-    wanted = getattr(module_of(options.reward), "needs", None)
-    return {} if wanted is None else dict(wanted(options.reward))
+    return needs_of(options.reward)
 
 
 def build(options: Options[Any], parts: Parts) -> Flipped:
     """The reward around the other one."""
-    return Flipped(options, module_of(options.reward).build(options.reward, parts))
+    return Flipped(options, inner_reward(options.reward, parts))

@@ -11,17 +11,20 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 Reducer = Literal["last", "min", "product", "mean", "max"]
+RawReducer = Literal["last", "min", "product", "mean", "max", "sum"]
+"""For scores that are no probabilities."""
 
-REDUCERS: Final[dict[Reducer, Callable[[Sequence[float]], float]]] = {
+REDUCERS: Final[dict[RawReducer, Callable[[Sequence[float]], float]]] = {
     "last": lambda values: values[-1],
     "min": min,
     "product": math.prod,
     "mean": lambda values: math.fsum(values) / len(values),
     "max": max,
+    "sum": math.fsum,
 }
 
 
-def reduced(reducer: Reducer, values: Sequence[float]) -> float:
+def reduced(reducer: RawReducer, values: Sequence[float]) -> float:
     """One value out of step scores in their order; ValueError where there is none, NaN where one is NaN."""
     if not values:
         raise ValueError("no step scores to reduce")

@@ -72,7 +72,9 @@ def scored(reward: RewardModel, trajectories: list[Trajectory]) -> list[Judgemen
 
 
 def test_the_kinds_are_found() -> None:
-    assert {"calculator", "flipped", "rule"} <= {each.__name__.rpartition(".")[2] for each in MODULES}
+    assert {"calculator", "ensemble", "flipped", "rule", "transformed", "voted"} <= {
+        each.__name__.rpartition(".")[2] for each in MODULES
+    }
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])

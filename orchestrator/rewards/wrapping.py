@@ -1,0 +1,79 @@
+"""Wrapping: what rewards around one other reward have in common: its options, what they tell of it, and it itself.
+
+A reward around another hands on the step scores that the other one gave, as it gave them: it may keep those it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+
+from pydantic import Field
+
+from branchwise.orchestrator.core.judgement import Scale, Source
+from branchwise.orchestrator.core.options import Options, Parts, module_of
+from branchwise.orchestrator.core.roles import RewardModel
+from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.rewards.reducers import Reducer
+
+R = TypeVar("R", bound=Options)
+"""The options of the other reward."""
+
+
+class WrapperOptions(Options, Generic[R]):
+    """Options of a reward around another one."""
+
+    reward: R = Field(description="Who judges: another reward, with its options.", examples=[{"kind": "calculator"}])
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """A name without those of all rewards."""
+        return cls.__name__
+
+    @property
+    def source(self) -> Source:
+        """That of the other reward."""
+        return self.reward.source  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def model(self) -> str | None:
+        """The model of the other reward, if it has one."""
+        return getattr(self.reward, "model", None)
+
+    @property
+    def wants_world(self) -> bool:
+        """True where the other reward reads what a world gave."""
+        return getattr(self.reward, "wants_world", False)
+
+    @property
+    def reducer(self) -> Reducer | None:
+        """How the other reward makes one value of its steps' values; None where it has but one verdict."""
+        return getattr(self.reward, "reducer", None)
+
+
+def scale_of(options: Options) -> Scale:
+    """The scale of a reward's values, as its options tell; a probability where they don't."""
+    return getattr(options, "scale", "probability")
+
+
+def inner_reward(options: Options, parts: Parts) -> RewardModel:
+    """The reward that these options are of."""
+    reward: RewardModel = module_of(options).build(options, parts)
+    return reward
+
+
+def needs_of(*rewards: Options) -> dict[str, frozenset[str]]:
+    """What these rewards want of which model."""
+    wanted: dict[str, frozenset[str]] = {}
+    for options in rewards:
+        needs = getattr(module_of(options), "needs", None)
+        for model, capabilities in (needs(options) if needs is not None else {}).items():
+            wanted[model] = wanted.get(model, frozenset()) | capabilities
+    return wanted
+
+
+def unscored(trajectory: Trajectory) -> Trajectory:
+    """The trajectory without its steps' scores, where those are not of the reward that is asked."""
+    if all(step.score is None for step in trajectory.steps):
+        return trajectory
+    return replace(trajectory, steps=tuple(replace(step, score=None) for step in trajectory.steps))
