@@ -96,6 +96,16 @@ def broken(name: str, valid: Collection[str]) -> Kind | None:
     return next((kinds(role)[name] for role in roles if name in kinds(role).keys() - usable(role).keys()), None)
 
 
+def misplaced(name: str, valid: Collection[str]) -> str | None:
+    """Why a judge of pairs can't stand where a reward is wanted, and what can; None where that is not the mistake."""
+    if usable("reward").keys() != set(valid) or name not in usable("judge"):
+        return None
+    return (
+        f"'{name}' judges pairs and gives no value to a single answer; compare each with a reference, "
+        f"{{kind: against_reference, judge: {{kind: {name}, ...}}}}, or let a tournament choose the answer"
+    )
+
+
 def find(role: Role, name: str) -> Kind:
     """The kind of this name. ConfigError that names what exists, the nearest first."""
     if name in kinds(role):

@@ -20,18 +20,19 @@ so that it is known before any model is loaded. A backend may define ``check(opt
 for what is wrong with them, a missing file say, without loading anything.
 
 The Options of a search that is composed of others (search/by_difficulty.py) are generic: the options of these others
-stand in fields of a type variable, for which workflow/spec.py puts in every kind that is not generic itself. Such a
-search builds them by ``module_of(options).build``.
+stand in fields of a type variable, for which workflow/spec.py puts in every kind that is not generic itself, and the
+other generic ones, over kinds that are not: parts of parts are at most two deep. The variable ``AnyJudge`` stands for
+the judges of pairs instead. Such a part builds the others by ``module_of(options).build``.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,9 +51,26 @@ class Options(BaseModel):
     kind: str
 
 
+AnyJudge = TypeVar("AnyJudge", bound=Options)
+"""In generic options: those of any judge of pairs."""
+
+
 def module_of(options: Options) -> Any:
     """The module of a kind, which has its ``build``: where its Options are defined."""
     return sys.modules[type(options).__module__]
+
+
+def needs_of_part(options: Options) -> dict[str, frozenset[str]]:
+    """Which capabilities a part within another one wants of which model."""
+    needs: Any = getattr(module_of(options), "needs", None)
+    found: dict[str, frozenset[str]] = needs(options) if needs is not None else {}
+    return found
+
+
+def merged_needs(*needs: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """What several parts want of each model, together."""
+    models = dict.fromkeys(model for each in needs for model in each)
+    return {model: frozenset().union(*(each.get(model, frozenset()) for each in needs)) for model in models}
 
 
 MILLION = 1e6
@@ -72,6 +90,13 @@ class Price(BaseModel):
         prompt = max(self.prompt, self.cached or 0.0)
         money = (usage.prompt_tokens * prompt + usage.completion_tokens * self.completion) / MILLION
         return replace(usage, money=money)
+
+
+def dearest(prices: Iterable[Price]) -> Price:
+    """A price that none of these is above in anything; free of charge where there is none."""
+    known = list(prices)
+    prompt = max((max(each.prompt, each.cached or 0.0) for each in known), default=0.0)
+    return Price(prompt=prompt, completion=max((each.completion for each in known), default=0.0))
 
 
 class ModelOptions(Options):

@@ -31,3 +31,8 @@ def base_seed(run_seed: int, problem_id: str, lineage: tuple[int, ...], purpose:
 def chance(seed: int, *address: object) -> random.Random:
     """The random numbers for one choice of a search, by its address: nothing of them need be saved or replayed."""
     return random.Random("\x1f".join(map(str, (seed, *address))))
+
+
+def seed_by_content(seed: int, *content: object) -> int:
+    """The seed in [0, 2^31) of a draw addressed by what it is about: equal content, equal seed, in any tree."""
+    return chance(seed, *map(ascii, content)).randrange(SEED_SPACE)  # a text may hold what has no bytes

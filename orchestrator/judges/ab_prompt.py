@@ -1,17 +1,11 @@
 """A model as the judge of pairs: it is shown two answers, A and B, and would say which one is better.
 
-1. Ask with one order, and with ``swap`` with the other too. One token is drawn each time, and p(A) / (p(A) + p(B)) is
-   read from its log-probabilities.
-2. The probability that the first is better is p, or the mean of p(first, second) and 1 - p(second, first).
-3. Where the two orders contradict each other, the judge goes by the place and not by the answer: one half.
-
-A label that is not among the alternatives returned is taken at the least likely one's probability; if both are
-missing nothing is said. Position bias and the swap against it: Zheng et al., arXiv 2306.05685, section 3.4.
+1. One token is drawn, and the chance of A against B is read from its log-probabilities (core/labels.py).
+2. Both orders are asked and have to agree (orders.py).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from string import Template
 from typing import Literal
@@ -20,6 +14,7 @@ from pydantic import Field
 
 from branchwise.orchestrator.core.errors import BackendError, RewardFailure
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.labels import label_chance
 from branchwise.orchestrator.core.message import user
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.options import Parts
@@ -27,6 +22,7 @@ from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend, Pair
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.judges.orders import agreed, orders
 
 PROMPT = (
     "Task:\n$problem\n\nAnswer A:\n$first\n\nAnswer B:\n$second\n\n"
@@ -64,21 +60,20 @@ class AbPrompt:
 
     def bound(self, pair: Pair) -> Usage:
         """One token a call; a call in each order."""
-        calls = [self._model.count_prompt(self._request(one)) for one in self._orders(pair)]
+        calls = [self._model.count_prompt(self._request(one)) for one in orders(pair, self._options.swap)]
         return Usage(
             sum(tokens for tokens, _ in calls), len(calls), calls=len(calls), exact=all(exact for _, exact in calls)
         )
 
     async def _compare(self, pair: Pair) -> Judgement:
         try:
-            draws = await together([self._model.generate(self._request(one)) for one in self._orders(pair)])
+            draws = await together(
+                [self._model.generate(self._request(one)) for one in orders(pair, self._options.swap)]
+            )
             chances = [self._read(draw) for (draw,) in draws]
         except (BackendError, RewardFailure) as error:
             return failed(str(error), self.source)
         return judged(agreed(*chances), scale="probability", source=self.source)
-
-    def _orders(self, pair: Pair) -> list[Pair]:
-        return [pair, Pair(pair.second, pair.first)] if self._options.swap else [pair]
 
     def _read(self, draw: Draw) -> float:
         chance = label_chance(draw, self._options.first, self._options.second)
@@ -101,31 +96,6 @@ class AbPrompt:
             seed=0,
             logprobs=self._options.alternatives,
         )
-
-
-def agreed(chance: float, swapped: float | None = None) -> float:
-    """How likely the first is better by one order's word or both; one half where the orders contradict each other."""
-    if swapped is None:
-        return chance
-    other = 1 - swapped
-    return 0.5 if (chance - 0.5) * (other - 0.5) < 0 else (chance + other) / 2
-
-
-def label_chance(draw: Draw, one: str, other: str) -> float | None:
-    """p(one) / (p(one) + p(other)) at a draw's first token, white space aside; None where neither is listed."""
-    if not draw.logprobs:
-        return None
-    first = draw.logprobs[0]
-    listed = {**dict(first.top), first.token: first.logprob}
-    chances = [
-        math.fsum(math.exp(logprob) for token, logprob in listed.items() if token.strip() == label)
-        for label in (one, other)
-    ]
-    least = math.exp(min(listed.values()))
-    if not any(chances):
-        return None
-    p, q = (chance or least for chance in chances)
-    return p / (p + q) if p + q else 0.5
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:

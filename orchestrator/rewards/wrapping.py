@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field
 
 from branchwise.orchestrator.core.judgement import Scale, Source
-from branchwise.orchestrator.core.options import Options, Parts, module_of
+from branchwise.orchestrator.core.options import Options, Parts, merged_needs, module_of, needs_of_part
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards.reducers import Reducer
@@ -64,12 +64,7 @@ def inner_reward(options: Options, parts: Parts) -> RewardModel:
 
 def needs_of(*rewards: Options) -> dict[str, frozenset[str]]:
     """What these rewards want of which model."""
-    wanted: dict[str, frozenset[str]] = {}
-    for options in rewards:
-        needs = getattr(module_of(options), "needs", None)
-        for model, capabilities in (needs(options) if needs is not None else {}).items():
-            wanted[model] = wanted.get(model, frozenset()) | capabilities
-    return wanted
+    return merged_needs(*map(needs_of_part, rewards))
 
 
 def unscored(trajectory: Trajectory) -> Trajectory:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from branchwise.orchestrator.core.expansion import Candidate
-from branchwise.orchestrator.core.options import Parts, Price
+from branchwise.orchestrator.core.options import Options, Parts, Price, dearest
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
@@ -20,7 +20,7 @@ from branchwise.orchestrator.engine.contest import Contest
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
 from branchwise.orchestrator.engine.expand import Means, arm
 from branchwise.orchestrator.plugins import find
-from branchwise.orchestrator.workflow.facts import most_draws, role_of
+from branchwise.orchestrator.workflow.facts import models_of, most_draws, role_of
 from branchwise.orchestrator.workflow.nodes import State, Step, agent_step, search_step
 from branchwise.orchestrator.workflow.spec import END, SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import graph_of
@@ -116,9 +116,11 @@ def means_of(workflow: Workflow, node: SearchNode, parts: Parts, seed: int) -> M
     policy = find("agent", node.policy.kind).module.build(node.policy, parts)
     policies = {name: find("agent", each.kind).module.build(each, parts) for name, each in node.policies.items()}
     reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
-    models = {"policy": getattr(node.policy, "model", None), "verifier": getattr(node.reward, "model", None)}
+    models = {"policy": getattr(node.policy, "model", None)}
     models |= {arm("policy", name): getattr(each, "model", None) for name, each in node.policies.items()}
     prices = {purpose: workflow.models[model].price for purpose, model in models.items() if model is not None}
+    if node.reward is not None:
+        prices["verifier"] = price_of(workflow, node.reward)
     return Means(policy, reward, parts.answer, seed, together=node.together, prices=prices, policies=policies)
 
 
@@ -128,9 +130,13 @@ def contest_of(workflow: Workflow, node: SearchNode, parts: Parts) -> Contest | 
     if chosen is None:
         return None
     judge = find("judge", chosen.judge.kind).module.build(chosen.judge, parts)
-    model = getattr(chosen.judge, "model", None)
-    price = workflow.models[model].price if model is not None else Price()
+    price = price_of(workflow, chosen.judge)
     return Contest(chosen.rule, judge, price, chosen.rounds, chosen.pool, chosen.distinct, chosen.seeding)
+
+
+def price_of(workflow: Workflow, part: Options) -> Price:
+    """What a reward's or a judge's calls cost at most: the dearest of its models."""
+    return dearest(workflow.models[model].price for model in models_of(part))
 
 
 def _most_supersteps(workflow: Workflow) -> int:

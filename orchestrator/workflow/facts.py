@@ -6,7 +6,7 @@ from typing import Any
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Source
-from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.core.options import Options, needs_of_part
 from branchwise.orchestrator.engine.expand import arm
 from branchwise.orchestrator.journal.manifest import NodeFacts
 from branchwise.orchestrator.plugins import find
@@ -33,6 +33,11 @@ def most_draws(algorithm: Options) -> int | None:
     return None if declared is None else int(declared)
 
 
+def models_of(part: Options) -> tuple[str, ...]:
+    """The models that a reward or a judge calls, by their names in the workflow, its own first."""
+    return tuple(needs_of_part(part))
+
+
 def role_of(agent: Options) -> str:
     """The role that an agent outside a search is charged as."""
     return "policy" if agent.kind == "solver" else agent.kind
@@ -40,14 +45,14 @@ def role_of(agent: Options) -> str:
 
 def _facts(node: SearchNode | AgentNode) -> NodeFacts:
     if isinstance(node, AgentNode):
-        return NodeFacts(kind=node.agent.kind, models=_models({role_of(node.agent): node.agent}))
+        return NodeFacts(kind=node.agent.kind, models=_speaking({role_of(node.agent): node.agent}))
     algorithm, reward = node.algorithm, node.reward
-    parts = {"policy": node.policy} | {arm("policy", name): policy for name, policy in node.policies.items()}
-    parts |= {"verifier": reward} if reward is not None else {}
-    parts |= {"judge": node.tournament.judge} if node.tournament is not None else {}
+    agents = {"policy": node.policy} | {arm("policy", name): policy for name, policy in node.policies.items()}
+    judging = {"verifier": models_of(reward)} if reward is not None else {}
+    judging |= {"judge": models_of(node.tournament.judge)} if node.tournament is not None else {}
     return NodeFacts(
         kind="search",
-        models=_models(parts),
+        models=_speaking(agents) | {role: ", ".join(models) for role, models in judging.items() if models},
         algorithm=algorithm.kind,
         options=algorithm.model_dump(mode="json", exclude={"kind"}),
         reward=getattr(reward, "described", reward.kind) if reward is not None else "",
@@ -57,5 +62,5 @@ def _facts(node: SearchNode | AgentNode) -> NodeFacts:
     )
 
 
-def _models(parts: dict[str, Options]) -> dict[str, str]:
-    return {role: str(part.model) for role, part in parts.items() if getattr(part, "model", None)}  # type: ignore[attr-defined]
+def _speaking(agents: dict[str, Options]) -> dict[str, str]:
+    return {role: str(part.model) for role, part in agents.items() if getattr(part, "model", None)}  # type: ignore[attr-defined]

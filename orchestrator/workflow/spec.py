@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from branchwise.orchestrator.core import tournaments
 from branchwise.orchestrator.core.budget import Budget
-from branchwise.orchestrator.core.options import ModelOptions, Options
+from branchwise.orchestrator.core.options import AnyJudge, ModelOptions, Options
 from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.plugins import Role, usable
 
@@ -16,10 +16,21 @@ END = "end"
 
 
 def _one_of(role: Role) -> Any:
-    """The tagged union of a role's options; those of broken plug-ins are left out, generic ones are of the others."""
+    """The tagged union of a role's options; those of broken plug-ins are left out.
+
+    Generic ones are of the others: of the plain ones and of each other, over the plain ones.
+    """
     options = [kind.module.Options for kind in usable(role).values()]
-    others = [each for each in options if not _is_generic(each)]
-    return _tagged([each[_tagged(others)] if _is_generic(each) else each for each in options])
+    plain = [each for each in options if not _is_generic(each)]
+    inner = {each: _over(each, plain) for each in options}
+    return _tagged([_over(each, [inner[other] for other in options if other is not each]) for each in options])
+
+
+def _over(options: Any, others: list[Any]) -> Any:
+    """Generic options with these in their variable's place, every judge's where that is AnyJudge; others as is."""
+    if not _is_generic(options):
+        return options
+    return options[Judge if options.__parameters__[0] is AnyJudge else _tagged(others)]
 
 
 def _tagged(options: list[Any]) -> Any:
@@ -37,8 +48,8 @@ if TYPE_CHECKING:
     Agent: TypeAlias = Options
     Model: TypeAlias = ModelOptions
 else:
-    _ROLES: tuple[Role, ...] = ("search", "reward", "judge", "agent", "backend")
-    Algorithm, Reward, Judge, Agent, Model = map(_one_of, _ROLES)
+    Judge = _one_of("judge")
+    Algorithm, Reward, Agent, Model = map(_one_of, ("search", "reward", "agent", "backend"))
 
 
 class _Closed(BaseModel):

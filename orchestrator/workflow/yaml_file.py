@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.plugins import broken, suggestion
+from branchwise.orchestrator.plugins import broken, misplaced, suggestion
 from branchwise.orchestrator.workflow.secrecy import telling
 
 Place = tuple[str | int, ...]
@@ -123,6 +123,8 @@ def _explain(model: type[BaseModel], error: Any, written: Any, data: Any, source
             valid = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
             if kind := broken(context["tag"], valid):
                 return f"{where}.kind: {kind.refusal}"
+            if reason := misplaced(context["tag"], valid):
+                return f"{where}.kind: {reason}"
             return f"{where}.kind: unknown kind '{context['tag']}'{suggestion(context['tag'], valid)}"
         case "union_tag_not_found":
             return f"{where}: the key `kind` is required"

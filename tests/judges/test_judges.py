@@ -19,7 +19,7 @@ from branchwise.orchestrator.core.request import Draw, Request, TokenLogprob
 from branchwise.orchestrator.core.roles import Pair, PairJudge
 from branchwise.orchestrator.core.trajectory import Step, StopReason
 from branchwise.orchestrator.core.usage import NOTHING, Usage
-from branchwise.orchestrator.judges.ab_prompt import agreed, label_chance
+from branchwise.orchestrator.judges.orders import agreed
 from branchwise.orchestrator.plugins import find, kinds
 from tests.laws.toy import ROOT
 
@@ -30,7 +30,7 @@ def candidate(text: str, value: float | None = None) -> Candidate:
 
 
 class Labeller(ScriptedBackend):
-    """Says A with the chance that ``chances(prompt)`` gives, B with the rest."""
+    """Says A with the chance that ``chances(prompt)`` gives, B with the rest; in a text the likelier one, if any."""
 
     def __init__(self, chances: Any) -> None:
         super().__init__(lambda request, seed: "A")
@@ -39,6 +39,9 @@ class Labeller(ScriptedBackend):
     async def generate(self, request: Request, progress: Any = None) -> tuple[Draw, ...]:
         self.requests.append(request)
         chance = self.chances(request.prompt or request.messages[0].text)
+        if request.logprobs is None:
+            verdict = "[[A]]" if chance > 0.5 else "[[B]]" if chance < 0.5 else "Both are fine."
+            return (Draw(verdict, "end", Usage(9, 1, calls=1)),)
         top = tuple((label, math.log(p)) for label, p in ((" A", chance), ("B", 1 - chance)) if p)
         return (Draw("A", "length", Usage(9, 1, calls=1), logprobs=(TokenLogprob(*top[0], top=top),)),)
 
@@ -49,7 +52,7 @@ def shown_first(prompt: str) -> str:
 
 def built(kind: str, backend: Any = None, **options: Any) -> PairJudge:
     module = find("judge", kind).module
-    if kind == "ab_prompt":
+    if "model" in module.Options.model_fields:
         options = {"model": "m"} | options
     parts = Parts(lambda name: backend, lambda trajectory: None)
     judge: PairJudge = module.build(module.Options(**options), parts)
@@ -150,17 +153,6 @@ class TestAbPrompt:
         assert kept.value is not None
         silent = built("ab_prompt", ScriptedBackend(lambda request, seed: "well, let me think"))
         assert compared(silent, PAIRS[1])[0].failure is not None
-
-    def test_the_chance_of_a_label(self) -> None:
-        def draw(*top: tuple[str, float]) -> Draw:
-            return Draw("", "length", NOTHING, logprobs=(TokenLogprob(*top[0], top=top),))
-
-        assert label_chance(
-            draw((" A", math.log(0.3)), ("A", math.log(0.3)), ("B", math.log(0.2))), "A", "B"
-        ) == pytest.approx(0.75)
-        assert label_chance(draw(("A", math.log(0.6)), ("C", math.log(0.2))), "A", "B") == pytest.approx(0.75)
-        assert label_chance(draw(("C", -0.1)), "A", "B") is None
-        assert label_chance(Draw("A", "length", NOTHING), "A", "B") is None
 
     def test_hostile_answers_stay_in_their_place(self) -> None:
         backend = Labeller(lambda prompt: 0.9)

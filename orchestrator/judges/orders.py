@@ -1,0 +1,25 @@
+"""Orders: a pair is shown in both orders, since a judge may go by the place and not by the answer.
+
+1. Ask with one order, and with ``swap`` with the other too.
+2. The chance that the first is better is the mean of what p(first, second) and 1 - p(second, first) say.
+3. Where the two contradict each other: one half.
+
+Position bias and the swap against it: Zheng et al., arXiv 2306.05685, section 3.4.
+"""
+
+from __future__ import annotations
+
+from branchwise.orchestrator.core.roles import Pair
+
+
+def orders(pair: Pair, swap: bool) -> list[Pair]:
+    """The pair as it is asked about: once, or once each way round."""
+    return [pair, Pair(pair.second, pair.first)] if swap else [pair]
+
+
+def agreed(chance: float, swapped: float | None = None) -> float:
+    """How likely the first is better by one order's word or both; one half where the orders contradict each other."""
+    if swapped is None:
+        return chance
+    other = 1 - swapped
+    return 0.5 if (chance - 0.5) * (other - 0.5) < 0 else (chance + other) / 2

@@ -1,0 +1,174 @@
+"""A generative judge of pairs: it thinks at length, and says at the end which of two answers is better.
+
+1. Both answers are shown, and in the other order too. RM-R1's judge is to solve the task itself first, or to weigh a
+   rubric where there is nothing to solve; Think-RM's thinks as long as it likes and ends with a letter or a strength.
+2. ``samples`` are drawn of each order, and what each prefers is read from its end (preferences.py). The majority
+   decides; samples that can't be read, or were lost, have no vote.
+3. Both orders have to agree, else one half (orders.py). An order without any vote makes the comparison a failure.
+
+``ab_prompt`` is the judge that is not to think: it draws one token, whose probability tells how sure it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.prompting import Prompted, PromptedOptions, prompted, prompted_needs
+from branchwise.orchestrator.core.request import Request
+from branchwise.orchestrator.core.roles import Pair
+from branchwise.orchestrator.core.seeds import seed_by_content
+from branchwise.orchestrator.core.together import together
+from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.judges.orders import agreed, orders
+from branchwise.orchestrator.judges.preferences import lettered, majority, signed, tagged
+
+PROMPT: Final = """Two answers to one task are to be compared.
+
+Task:
+$problem
+
+Answer A:
+$first
+
+Answer B:
+$second
+
+$form
+"""
+
+Parsing = Literal["rm_r1", "think_rm", "think_rm_signed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """How a paper's judge is asked and read, and how it draws by default."""
+
+    form: str
+    read: Callable[[str], float | None]
+    samples: int
+    temperature: float
+    max_tokens: int
+
+
+_LETTER: Final = "\nEnd with the better one, <answer>A</answer> or <answer>B</answer>."
+_STRENGTH: Final = """
+End with a number from -3 to 3, but not 0, such as <answer>-2</answer>. It is negative where A is better, positive
+where B is; 1 means slightly, 2 clearly, 3 by far.
+"""
+PAPERS: Final[Mapping[Parsing, Paper]] = {
+    "rm_r1": Paper(
+        "Is this a task with a right answer? Then solve it yourself first, and compare both with your solution.\n"
+        "Else write a rubric with weights, say why, and judge both by it.\n"
+        "End with the better one, <answer>[[A]]</answer> or <answer>[[B]]</answer>.",
+        tagged, 1, 0.0, 8192,
+    ),
+    "think_rm": Paper("Think it over from all sides." + _LETTER, lettered, 4, 0.6, 16384),
+    "think_rm_signed": Paper("Think it over from all sides." + _STRENGTH, signed, 4, 0.6, 16384),
+}  # fmt: skip
+
+
+class Options(PromptedOptions):
+    """Options of the generative judge of pairs."""
+
+    kind: Literal["pair_judge"] = "pair_judge"
+    parsing: Parsing = Field("rm_r1", description="Whose form of verdict is asked for ($form) and read.")
+    swap: bool = Field(True, description="Ask in both orders.")
+    samples: int | None = Field(None, gt=0, description="Of each order; default: of rm_r1 1, of think_rm 4.")
+    temperature: float | None = Field(None, ge=0, description="Of the samples; default: of rm_r1 0, of think_rm 0.6.")
+    max_tokens: int | None = Field(None, gt=0, description="Of a sample; default: of rm_r1 8192, of think_rm 16384.")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.drawn.samples > 1 and not self.drawn.temperature:
+            raise ValueError("samples of temperature 0 are all the same: give a temperature, or draw one sample")
+        return self
+
+    @property
+    def drawn(self) -> Paper:
+        """The paper's judge, with what these options change."""
+        paper = PAPERS[self.parsing]
+        return Paper(
+            paper.form,
+            paper.read,
+            paper.samples if self.samples is None else self.samples,
+            paper.temperature if self.temperature is None else self.temperature,
+            paper.max_tokens if self.max_tokens is None else self.max_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one order says: the first one shown is better, or not, or nothing; and a text to keep."""
+
+    chance: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairJudge:
+    """Asks a model about pairs, and lets it think."""
+
+    options: Options
+    asked: Prompted
+    source: Source = "judge"
+
+    async def compare(self, pairs: Sequence[Pair]) -> list[Judgement]:
+        """1, 0 or one half for each, or why nothing could be said."""
+        return await together([self._compare(pair) for pair in pairs])
+
+    def bound(self, pair: Pair) -> Usage:
+        """All samples in each order."""
+        drawn = self.options.drawn
+        each = [self.asked.bound(self._request(one, 0), drawn.samples) for one in orders(pair, self.options.swap)]
+        return sum(each, NOTHING)
+
+    async def _compare(self, pair: Pair) -> Judgement:
+        heard = await together([self._hear(one) for one in orders(pair, self.options.swap)])
+        silent = next((each for each in heard if each.chance is None), None)
+        if silent is not None:
+            return failed("no preference can be read", self.source, silent.text)
+        chances = [each.chance for each in heard if each.chance is not None]
+        return judged(agreed(*chances), scale="probability", source=self.source)
+
+    async def _hear(self, pair: Pair) -> Heard:
+        texts = await together([self._sample(pair, number) for number in range(self.options.drawn.samples)])
+        return Heard(majority([self.options.drawn.read(text) for text in texts if text is not None]), _first(texts))
+
+    async def _sample(self, pair: Pair, number: int) -> str | None:
+        try:
+            (draw,) = await self.asked.model.generate(self._request(pair, number))
+        except BackendError:
+            return None
+        return draw.text
+
+    def _request(self, pair: Pair, number: int) -> Request:
+        drawn, problem = self.options.drawn, pair.first.trajectory.problem
+        prompt = self.asked.filled(
+            problem=problem.text,
+            first=pair.first.trajectory.text,
+            second=pair.second.trajectory.text,
+            form=drawn.form,
+        )
+        seed = seed_by_content(self.options.seed, "pair_judge", problem.id, prompt, number)
+        return self.asked.request(prompt, max_tokens=drawn.max_tokens, temperature=drawn.temperature, seed=seed)
+
+
+def _first(texts: Sequence[str | None]) -> str:
+    return next((text for text in texts if text is not None), "")
+
+
+def needs(options: Options) -> dict[str, frozenset[str]]:
+    """To be asked."""
+    return prompted_needs(options)
+
+
+def build(options: Options, parts: Parts) -> PairJudge:
+    """The judge over its model."""
+    return PairJudge(options, prompted(options, parts.model(options.model), PROMPT))

@@ -1,0 +1,63 @@
+"""Preferences: which of two answers a judge prefers, read from its text. What can't be read is no preference.
+
+``rm_r1``
+    ``[[A]]`` or ``[[B]]`` in the last 80 characters. Both of them there, or neither, is no preference. RM-R1, Chen et
+    al. 2025, arXiv 2505.02387.
+``think_rm``, ``think_rm_signed``
+    The last A or B, or the last strength from -3 to 3 but 0, in the last ``<answer>`` block: negative alternatives
+    are tried first, else the 3 of -3 would be read. Think-RM, Hong et al. 2025, arXiv 2505.16265.
+
+Of several samples the majority of those that can be read decides; as many for the one as for the other is one half.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+TAIL_CHARACTERS: Final = 80
+OPENS: Final = "<answer>"
+CLOSES: Final = "</answer>"
+
+_LETTER: Final = re.compile(r"(?<![\w])[AB](?![\w])")
+_STRENGTH: Final = re.compile(r"(?<![\w.,/+\u2212-])(-[123]|\+?[123])(?![\w/%]|[.,][0-9])")
+
+
+def tagged(text: str) -> float | None:
+    """1 for ``[[A]]`` at the end of a text, 0 for ``[[B]]``."""
+    tail = text[-TAIL_CHARACTERS:]
+    first, second = "[[A]]" in tail, "[[B]]" in tail
+    return float(first) if first != second else None
+
+
+def lettered(text: str) -> float | None:
+    """1 for an A, 0 for a B, by the last letter of the last answer block."""
+    found = _LETTER.findall(last_block(text))
+    return float(found[-1] == "A") if found else None
+
+
+def strength(text: str) -> int | None:
+    """The last strength in the last answer block: -3, -2, -1, 1, 2 or 3."""
+    found = _STRENGTH.findall(last_block(text))
+    return int(found[-1]) if found else None
+
+
+def signed(text: str) -> float | None:
+    """1 for a negative strength, which prefers the first answer, 0 for a positive one."""
+    found = strength(text)
+    return None if found is None else float(found < 0)
+
+
+def last_block(text: str) -> str:
+    """What stands in the last ``<answer>`` block; nothing where there is none, or where it was cut off."""
+    before, closed, _ = text.rpartition(CLOSES)
+    _, opened, inside = before.rpartition(OPENS)
+    return inside if closed and opened and OPENS not in text[len(before) :] else ""
+
+
+def majority(preferences: Sequence[float | None]) -> float | None:
+    """1, 0, or one half where both are equally frequent; None where no sample can be read."""
+    known = [each for each in preferences if each is not None]
+    lead = 2 * sum(known) - len(known)
+    return (0.5 if lead == 0 else float(lead > 0)) if known else None

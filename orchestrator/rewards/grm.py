@@ -1,0 +1,176 @@
+"""DeepSeek-GRM: a generative reward model that states its principles, criticises, and scores from 1 to 10.
+
+1. All answers to a problem that are scored together are shown side by side; one alone is shown alone.
+2. The model writes principles for this very problem, a critique by them, and a whole number for each answer.
+3. ``votes`` are sampled, each with the answers in another order. They are put back in order and summed (votes.py).
+4. With a ``meta`` reward, which judges each vote's critique by the prompt that it answers, only the ``keep`` best
+   votes count. A vote that can't be read, or was lost, does not count; without any the judgement is a failure.
+
+The value is the sum S of the k votes that counted, by default as a probability, (S - k) / 9k; ``raw`` is S. The
+engine scores together what a node draws ``together`` in one expansion; else every answer stands alone in its group.
+
+Liu et al. 2025, "Inference-Time Scaling for Generalist Reward Modeling", arXiv 2504.02495.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, Literal, Self
+
+from pydantic import Field, model_validator
+
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.options import Parts, merged_needs
+from branchwise.orchestrator.core.problem import problem
+from branchwise.orchestrator.core.prompting import SOURCE, Prompted, PromptedOptions, prompted, prompted_needs
+from branchwise.orchestrator.core.request import Request
+from branchwise.orchestrator.core.roles import RewardModel
+from branchwise.orchestrator.core.seeds import seed_by_content
+from branchwise.orchestrator.core.together import together
+from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
+from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards.groups import Group, grouped, in_batch, side_by_side
+from branchwise.orchestrator.rewards.votes import HIGHEST, LOWEST, best_votes, put_back, summed, vote_in
+from branchwise.orchestrator.rewards.wrapping import R, inner_reward, needs_of
+
+PROMPT: Final = """You are scoring responses to a query. They may be unfinished: then score what is there.
+
+Query:
+$problem
+
+$responses
+
+First state the principles by which responses to this very query should be judged, with a weight each. Then criticise
+each response by them. End with a whole number from 1 (worthless) to 10 (flawless) for each response, in the order in
+which they are shown, in one box such as \\boxed{$example}.
+"""
+HEADING: Final = "Response "
+
+
+class Options(PromptedOptions, Generic[R]):
+    """Options of the generative reward model."""
+
+    kind: Literal["grm"] = "grm"
+    source: Literal["learned", "judge"] = Field("learned", description=SOURCE)
+    votes: int = Field(8, gt=0, description="Samples of principles, critique and scores.")
+    meta: R | None = Field(None, description="A reward, of any other kind, that judges the critiques; default: none.")
+    keep: int | None = Field(None, gt=0, description="Votes that count, by the meta reward; default: half of them.")
+    scale: Literal["probability", "raw"] = Field("probability", description="raw: the sum of the votes.")
+    temperature: float = Field(0.5, ge=0, description="Sampling temperature.")
+    max_tokens: int = Field(2048, gt=0, description="Most tokens of a vote.")
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """A name without those of all rewards."""
+        return cls.__name__
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.keep is not None and self.meta is None:
+            raise ValueError("keep chooses by a meta reward, and there is none")
+        if self.keep is not None and self.keep > self.votes:
+            raise ValueError("keep is at most the number of votes")
+        return self
+
+    @property
+    def counted(self) -> int:
+        """Votes that count at most."""
+        return self.votes if self.meta is None else self.keep or max(1, self.votes // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One reply: what it was asked, its text, and the vote by answer if it can be read."""
+
+    prompt: str
+    text: str
+    vote: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grm:
+    """Scores groups."""
+
+    options: Options[Any]
+    asked: Prompted
+    meta: RewardModel | None = None
+
+    @property
+    def source(self) -> Source:
+        return self.options.source
+
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
+        """The sums of the votes on each; all of a group fail together."""
+        groups = grouped(trajectories)
+        return in_batch(groups, await together([self._score(group) for group in groups]))
+
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
+        """Its own votes: those of a group share their calls, and use no more than each alone would."""
+        alone, votes = Group(trajectory.problem, (trajectory.text,), (0,)), self.options.votes
+        request, more = self._request(alone, [0], 0), 2 * max_new_tokens * self.asked.places("responses")
+        used = self.asked.bound(request, votes, more)
+        if self.meta is None:
+            return used
+        judging = self.meta.bound(self._as_answer(self._prompt(alone, [0]), ""), self.options.max_tokens + more, 1)
+        return sum((judging for _ in range(votes)), used)
+
+    async def _score(self, group: Group) -> list[Judgement]:
+        ballots = await together([self._ballot(group, number) for number in range(self.options.votes)])
+        counted = await self._counted([ballot for ballot in ballots if ballot.vote is not None])
+        if not counted:
+            lost = failed("no vote can be counted", self.source, ballots[0].text)
+            return [lost for _ in group.texts]
+        return [self._judged(total, len(counted)) for total in summed(counted)]
+
+    async def _ballot(self, group: Group, number: int) -> Ballot:
+        order = group.shuffled(self.options.seed, "grm", number)
+        prompt = self._prompt(group, order)
+        try:
+            (draw,) = await self.asked.model.generate(self._request(group, order, number))
+        except BackendError as error:
+            return Ballot(prompt, str(error))
+        vote = vote_in(draw.text, len(order))
+        return Ballot(prompt, draw.text, None if vote is None else put_back(vote, order))
+
+    async def _counted(self, ballots: Sequence[Ballot]) -> list[tuple[int, ...]]:
+        """The votes that count: all, or those that the meta reward thinks best of."""
+        known = [(ballot.vote, 0.0) for ballot in ballots if ballot.vote is not None]
+        if self.meta is not None:
+            verdicts = await self.meta.score([self._as_answer(ballot.prompt, ballot.text) for ballot in ballots])
+            scored = zip(known, verdicts, strict=True)
+            known = [(vote, verdict.value) for (vote, _), verdict in scored if verdict.value is not None]
+        return best_votes([vote for vote, _ in known], [score for _, score in known], self.options.counted)
+
+    def _judged(self, total: int, votes: int) -> Judgement:
+        share = (total - LOWEST * votes) / ((HIGHEST - LOWEST) * votes)
+        value = share if self.options.scale == "probability" else float(total)
+        judgement = judged(value, scale=self.options.scale, source=self.source)
+        return replace(judgement, factors=(("sum", float(total)), ("votes", float(votes))))
+
+    def _request(self, group: Group, order: Sequence[int], number: int) -> Request:
+        prompt = self._prompt(group, order)
+        seed = seed_by_content(self.options.seed, "grm", group.problem.id, prompt, number)
+        options = self.options
+        return self.asked.request(prompt, max_tokens=options.max_tokens, temperature=options.temperature, seed=seed)
+
+    def _prompt(self, group: Group, order: Sequence[int]) -> str:
+        responses = side_by_side(HEADING, [group.texts[response] for response in order])
+        example = ", ".join("7" for _ in order)
+        return self.asked.filled(problem=group.problem.text, responses=responses, example=example)
+
+    def _as_answer(self, prompt: str, text: str) -> Trajectory:
+        """A vote's critique as the answer to its prompt, for the meta reward."""
+        return Trajectory(problem(prompt), (Step(text),), stop=StopReason.ANSWERED)
+
+
+def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
+    """Its own model's, and those of the meta reward."""
+    return merged_needs(prompted_needs(options), needs_of(options.meta) if options.meta is not None else {})
+
+
+def build(options: Options[Any], parts: Parts) -> Grm:
+    """The reward over its model, and the meta reward over its own."""
+    meta = inner_reward(options.meta, parts) if options.meta is not None else None
+    return Grm(options, prompted(options, parts.model(options.model), PROMPT), meta)

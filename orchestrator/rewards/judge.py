@@ -1,0 +1,150 @@
+"""A model as the judge of one answer: it is given a rubric, thinks aloud and ends with a mark.
+
+1. The model is shown the problem, the answer so far and the rubric, and writes a critique and a mark from ``low`` to
+   ``high``: as a number in its last line, or as JSON (held to a schema where the model's server can).
+2. A text without a mark is asked for again with a fresh seed, ``retries`` times; then it is a failure with its text.
+3. The mark is the value, by default as a probability: (mark - low) / (high - low).
+
+Models as judges and their biases: Zheng et al. 2023, arXiv 2306.05685.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.prompting import Prompted, PromptedOptions, prompted, prompted_needs
+from branchwise.orchestrator.core.request import Draw, Request
+from branchwise.orchestrator.core.seeds import seed_by_content
+from branchwise.orchestrator.core.together import together
+from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards.marks import number_in, number_in_json
+
+PROMPT: Final = """You are marking an answer to a problem. It may be unfinished: then mark what is there.
+
+Problem:
+$problem
+
+Answer:
+$answer
+
+Mark it by this rubric: $rubric
+
+Point out what is right and what is wrong. $form
+"""
+RUBRIC: Final = "Is every step correct, and does it lead to what the problem asks for?"
+FORMS: Final = {
+    "number": "Then end with a line such as `Score: N`, where N is a number from $low (worthless) to $high "
+    "(flawless).",
+    "json": 'Reply with one JSON object only, {"critique": "...", "score": N}, where N is a number from $low '
+    "(worthless) to $high (flawless).",
+}
+
+
+class Options(PromptedOptions):
+    """Options of the model as a judge of single answers."""
+
+    kind: Literal["judge"] = "judge"
+    source: ClassVar[Source] = "judge"
+    rubric: str = Field(RUBRIC, description="What to judge by; $rubric in the template, beside $problem and $answer.")
+    form: Literal["number", "json"] = Field("number", description="How the mark is written.")
+    low: float = Field(1.0, description="The worst mark.")
+    high: float = Field(10.0, description="The best mark.")
+    scale: Literal["probability", "raw"] = Field("probability", description="probability: 0 to 1; raw: the mark.")
+    temperature: float = Field(0.0, ge=0, description="Sampling temperature.")
+    max_tokens: int = Field(1024, gt=0, description="Most tokens of a critique with its mark.")
+    retries: int = Field(0, ge=0, description="Fresh draws where no mark can be read.")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("low has to be below high")
+        if self.retries and not self.temperature:
+            raise ValueError("retries want a temperature above 0: at 0 the same text comes again")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Marks one answer at a time."""
+
+    options: Options
+    asked: Prompted
+
+    @property
+    def source(self) -> Source:
+        return self.options.source
+
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
+        """A mark each, or why there is none."""
+        return await together([self._score(each) for each in trajectories])
+
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
+        """A call and its retries, after the longest possible answer."""
+        more = 2 * max_new_tokens * self.asked.places("answer")
+        return self.asked.bound(self._request(trajectory, 0), 1 + self.options.retries, more)
+
+    async def _score(self, trajectory: Trajectory) -> Judgement:
+        text = ""
+        for attempt in range(1 + self.options.retries):
+            try:
+                (draw,) = await self.asked.model.generate(self._request(trajectory, attempt))
+            except BackendError as error:
+                return failed(str(error), self.source)
+            text, mark = draw.text, self._mark(draw)
+            if mark is not None:
+                return self._judged(mark, text)
+        return failed(f"no mark from {self.options.low:g} to {self.options.high:g} can be read", self.source, text)
+
+    def _mark(self, draw: Draw) -> float | None:
+        low, high = self.options.low, self.options.high
+        if self.options.form == "json":
+            return number_in_json(draw.text, low, high)
+        return number_in(draw.text, low, high) if draw.finish != "length" else None  # 1 may be the half of 10
+
+    def _judged(self, mark: float, text: str) -> Judgement:
+        low, high, scale = self.options.low, self.options.high, self.options.scale
+        value = (mark - low) / (high - low) if scale == "probability" else mark
+        return replace(judged(value, scale=scale, source=self.source), factors=(("mark", mark),), rationale=text)
+
+    def _request(self, trajectory: Trajectory, attempt: int) -> Request:
+        options, problem = self.options, trajectory.problem
+        numbers = {"low": f"{options.low:g}", "high": f"{options.high:g}"}
+        form = FORMS[options.form].replace("$low", numbers["low"]).replace("$high", numbers["high"])
+        prompt = self.asked.filled(
+            problem=problem.text, answer=trajectory.text, rubric=options.rubric, form=form, **numbers
+        )
+        structured = options.form == "json" and self.asked.model.capabilities.json_schema
+        return self.asked.request(
+            prompt,
+            max_tokens=options.max_tokens,
+            temperature=options.temperature,
+            seed=seed_by_content(options.seed, "judge", problem.id, prompt, attempt),
+            json_schema=_schema(options) if structured else None,
+        )
+
+
+def _schema(options: Options) -> str:
+    number = {"type": "number", "minimum": options.low, "maximum": options.high}
+    properties = {"critique": {"type": "string"}, "score": number}
+    return json.dumps(
+        {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    )
+
+
+def needs(options: Options) -> dict[str, frozenset[str]]:
+    """To be asked; JSON is also read where no schema can hold the model to it."""
+    return prompted_needs(options)
+
+
+def build(options: Options, parts: Parts) -> Judge:
+    """The reward over its model."""
+    return Judge(options, prompted(options, parts.model(options.model), PROMPT))

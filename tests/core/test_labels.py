@@ -1,0 +1,49 @@
+"""The chance of a label against another: the temperature's vectors, white space, and labels that are not listed."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from branchwise.orchestrator.core.labels import label_chance
+from branchwise.orchestrator.core.request import Draw, TokenLogprob
+from branchwise.orchestrator.core.usage import NOTHING
+
+
+def draw(*top: tuple[str, float]) -> Draw:
+    return Draw("", "length", NOTHING, logprobs=(TokenLogprob(*top[0], top=top),))
+
+
+@pytest.mark.parametrize(("temperature", "chance"), [(1.0, 0.8176), (0.5, 0.9526), (2.0, 0.6792)])
+def test_a_decision_has_a_temperature(temperature: float, chance: float) -> None:
+    found = label_chance(draw(("yes", -0.2), ("no", -1.7)), "yes", "no", temperature)
+    assert found == pytest.approx(chance, abs=5e-5)
+
+
+def test_white_space_aside_the_spellings_of_a_label_add_up() -> None:
+    spelled = draw((" A", math.log(0.3)), ("A", math.log(0.3)), ("B", math.log(0.2)))
+    assert label_chance(spelled, "A", "B") == pytest.approx(0.75)
+
+
+def test_a_label_not_listed_is_as_likely_as_the_least_likely_one() -> None:
+    assert label_chance(draw(("A", math.log(0.6)), ("C", math.log(0.2))), "A", "B") == pytest.approx(0.75)
+
+
+def test_without_any_label_there_is_no_chance() -> None:
+    assert label_chance(draw(("C", -0.1)), "A", "B") is None
+    assert label_chance(Draw("A", "length", NOTHING), "A", "B") is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["A", " A", "B", "x"]), st.floats(-1e4, 0)), min_size=1), st.floats(0.01, 100)
+)
+def test_it_is_a_probability_and_the_other_label_has_the_rest(
+    top: list[tuple[str, float]], temperature: float
+) -> None:
+    one, other = (label_chance(draw(*top), *labels, temperature) for labels in (("A", "B"), ("B", "A")))
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        assert one + other == pytest.approx(1)
