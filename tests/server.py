@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import os
 import math
 import random
 import re
@@ -444,12 +445,13 @@ def _refused(status: int, message: str, headers: dict[str, str]) -> web.Response
 async def _serve(server: Server) -> None:
     async with server:
         print(server.port, flush=True)
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
+        started_by = os.getppid()
+        while os.getppid() == started_by:  # who started it may be killed without a word
+            await asyncio.sleep(1)
 
 
 def main() -> None:
-    """Serve until killed; every field of Behaviour is an option."""
+    """Serve until killed, or left alone; every field of Behaviour is an option."""
     parser = argparse.ArgumentParser(description="A fixed-latency OpenAI-compatible server.")
     parser.add_argument("--port", type=int, default=0)
     for item in fields(Behaviour):
