@@ -15,8 +15,8 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import os
 import math
+import os
 import random
 import re
 import time
@@ -446,7 +446,7 @@ async def _serve(server: Server) -> None:
     async with server:
         print(server.port, flush=True)
         started_by = os.getppid()
-        while os.getppid() == started_by:  # who started it may be killed without a word
+        while os.getppid() == started_by:  # noqa: ASYNC110 - who started it may be killed without a word
             await asyncio.sleep(1)
 
 
