@@ -26,11 +26,11 @@ $(VENV)/.local: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.local
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,math,dev]'
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[local,dev,train]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[local,math,dev,train]'
 	@touch $@
 
 $(ALFWORLD)/.ready: pyproject.toml

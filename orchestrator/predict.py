@@ -19,11 +19,10 @@ import networkx
 from branchwise.orchestrator.backends.openai_request import prompt_bound
 from branchwise.orchestrator.bounds import Playing, greatest, times
 from branchwise.orchestrator.core.errors import BackendError, BudgetRefused, ConfigError
-from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.options import Options, Parts
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, Progress, Request
-from branchwise.orchestrator.core.roles import View
+from branchwise.orchestrator.core.roles import Answering, View
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.core.world import World
@@ -36,7 +35,6 @@ from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import capabilities_of, graph_of
 
 MILLION = 1e6
-Answering = Callable[[Trajectory], Answer | None]
 Evaluate = Callable[[str], Fraction]
 
 

@@ -25,6 +25,7 @@ from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.record import SearchRecord
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.roles import Backend, Grade, Task
+from branchwise.orchestrator.core.together import arrived
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.world import World
 from branchwise.orchestrator.engine.batch import run_batch
@@ -130,11 +131,13 @@ class Session:
         self.run.notify(RunStarted(self.settings.seed, _text(self.run.journal.directory), len(self._recorded())))
         for result in self.finished():
             yield result
-        solve = compile_workflow(self.loaded.workflow, self._parts(), self.settings.seed)
+        solve = compile_workflow(self.loaded.workflow, self.parts(), self.settings.seed)
 
         async def graded(episode: Episode) -> Result:
             result = await solve(episode)
-            result = replace(result, grade=self.task.grade(episode.problem.id, result.answer))
+            grade = await arrived(self.task.grade(episode.problem.id, result.answer))
+            failures = result.failures + ((grade.failure,) if grade.failure is not None else ())
+            result = replace(result, grade=grade, failures=failures)
             return self._with_record(result, Trajectory(episode.problem))
 
         batch = run_batch(self.run, self.problems(), graded, self.settings.concurrency)
@@ -173,7 +176,8 @@ class Session:
 
         return replace(result, record=record)
 
-    def _parts(self) -> Parts:
+    def parts(self) -> Parts:
+        """What the workflow's parts are built on."""
         return Parts(self.run.models.__getitem__, self.task.answer, evaluate, self.loaded.directory)
 
 

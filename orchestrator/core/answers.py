@@ -58,7 +58,7 @@ _POWER: Final = re.compile(
     rf"| ?(?:\\times|\\cdot|×|\*|x) ?10 ?\^ ?\{{?(?P<ten>-?[0-9]{{1,2}})\}}?){_UNIT}"
 )
 _INTEGER: Final = re.compile(r"-?[0-9]{1,100}", re.ASCII)
-_EXACT: Final = re.compile(r"-?[0-9]{1,200}(?:/[0-9]{1,200})?")
+_EXACT: Final = re.compile(r"-?[0-9]{1,200}(?:/[1-9][0-9]{0,199})?")
 
 _BOX_OR_BRACE: Final = re.compile(r"\\(?:boxed|fbox)\s{0,8}\{|\\.|[{}]")
 _HASHES: Final = re.compile(r"####[ \t]*([^\n]*)")

@@ -36,10 +36,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.request import Identity
-from branchwise.orchestrator.core.roles import Backend
-from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.roles import Answering, Backend
 from branchwise.orchestrator.core.usage import Usage
 
 
@@ -134,6 +132,6 @@ class Parts:
     """
 
     model: Callable[[str], Backend]
-    answer: Callable[[Trajectory], Answer | None]
+    answer: Answering
     evaluate: Callable[[str], Fraction] | None = None
     directory: Path = field(default_factory=Path)

@@ -6,7 +6,7 @@ hold every one of them to the semantics written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -151,26 +151,36 @@ class PairJudge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The task's verdict on a final answer: correct in [0, 1], or ungraded (None) where there is no key."""
+    """The task's verdict on a final answer: correct in [0, 1], or ungraded (None) where there is no key.
+
+    ``failure`` says that there is a key, and why the answer could not be held against it.
+    """
 
     correct: float | None
     expected: str | None = None
+    failure: Failure | None = None
+
+
+Answering = Callable[[Trajectory], Answer | Awaitable[Answer | None] | None]
+"""How the answer of a trajectory is read: ``Task.answer``."""
 
 
 class Task(Protocol):
     """A batch of problems and the keys to grade them with. The key never leaves the task.
 
+    Where reading or grading an answer takes time (another process works a formula out), ``answer`` and ``grade`` are
+    coroutines: they are awaited, and the other problems go on meanwhile.
     A task that is read from a file has ``content_sha256``, too: a run of it is not resumed with another content.
     """
 
     @property
     def name(self) -> str: ...
     def problems(self) -> Iterator[Problem]: ...
-    def answer(self, trajectory: Trajectory) -> Answer | None:
+    def answer(self, trajectory: Trajectory) -> Answer | Awaitable[Answer | None] | None:
         """The final answer that a trajectory states, if it states one. Sees public data only."""
         ...
 
-    def grade(self, problem_id: str, answer: str | None) -> Grade: ...
+    def grade(self, problem_id: str, answer: str | None) -> Grade | Awaitable[Grade]: ...
 
 
 class Environment(Protocol):

@@ -41,6 +41,11 @@ async def together(wanted: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     return [cast(T, task.result()) for task in tasks]
 
 
+async def arrived(value: T | Awaitable[T]) -> T:
+    """A value that is there, or that is still worked out."""
+    return await value if isinstance(value, Awaitable) else value
+
+
 async def bare(call: Awaitable[T]) -> T:
     """What a plug-in's call brings. Of a group of errors the foremost: a bug, what stops the run, an empty budget."""
     try:

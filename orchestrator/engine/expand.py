@@ -7,7 +7,7 @@ call ends the expansion with what it has. Being suspended or cancelled is the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from branchwise.orchestrator.core.budget import Tally
@@ -19,13 +19,13 @@ from branchwise.orchestrator.core.errors import (
     Failure,
     RewardFailure,
 )
-from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import Judgement, failed
 from branchwise.orchestrator.core.options import Price
-from branchwise.orchestrator.core.roles import Agent, Reply, RewardModel, View
+from branchwise.orchestrator.core.roles import Agent, Answering, Reply, RewardModel, View
 from branchwise.orchestrator.core.scope import current_scope, scope
 from branchwise.orchestrator.core.seeds import seed_for
-from branchwise.orchestrator.core.together import bare, together
+from branchwise.orchestrator.core.together import arrived, bare, together
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.engine.acting import Acting
@@ -45,7 +45,7 @@ class Means:
 
     policy: Agent
     reward: RewardModel | None
-    answer: Callable[[Trajectory], Answer | None]
+    answer: Answering
     seed: int
     purpose: str = "policy"
     together: bool = False
@@ -116,7 +116,7 @@ async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) 
     if len(replies) != expansion.count:
         failure = AgentFormatError(f"{len(replies)} replies to {expansion.count} draws").failure()
         return [_lost(parent, k, failure) for k in siblings]
-    grown = [_child(parent, reply, k, means) for k, reply in zip(siblings, replies, strict=True)]
+    grown = [await _child(parent, reply, k, means) for k, reply in zip(siblings, replies, strict=True)]
     return await _judge(grown, means, refusals) if expansion.judge else grown
 
 
@@ -152,11 +152,11 @@ def budget_stop(refused: BudgetRefused) -> StopReason:
     return StopReason(f"budget_{refused.resource}")
 
 
-def _child(parent: Trajectory, reply: Reply, sibling: int, means: Means) -> Candidate:
+async def _child(parent: Trajectory, reply: Reply, sibling: int, means: Means) -> Candidate:
     if reply.failure is not None:
         return _lost(parent, sibling, reply.failure)
     trajectory = parent.extend(reply.steps, sibling, reply.stop)
-    answer = means.answer(trajectory) if trajectory.terminal else None
+    answer = await arrived(means.answer(trajectory)) if trajectory.terminal else None
     reward = reply.steps[-1].reward if reply.steps else None
     return Candidate(trajectory, answer, parent_steps=len(parent.steps), key=reply.key, reward=reward)
 

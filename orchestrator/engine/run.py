@@ -7,14 +7,10 @@ from dataclasses import dataclass, field
 
 from branchwise.orchestrator.core.budget import Account, Budget
 from branchwise.orchestrator.core.events import Event
-from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.problem import Problem
-from branchwise.orchestrator.core.roles import Backend, Environment
-from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.roles import Answering, Backend, Environment
 from branchwise.orchestrator.core.world import World
 from branchwise.orchestrator.journal.store import Journal
-
-Answering = Callable[[Trajectory], Answer | None]
 
 
 @dataclass(slots=True)

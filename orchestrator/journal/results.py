@@ -26,7 +26,7 @@ def result_json(result: Result, content: bool = True) -> str:
         "cancelled": usage_rows(result.cancelled),
         "failures": [[f.boundary, f.message] for f in result.failures],
         "seconds": result.seconds,
-        "grade": [result.grade.correct, result.grade.expected] if result.grade else None,
+        "grade": _grade_row(result.grade) if result.grade else None,
         "trajectory": [[_step_row(step) for step in t.steps], t.lineage, t.stop] if t else None,
     }
     return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
@@ -46,7 +46,7 @@ def result_from(problem: Problem, payload: str) -> Result:
         usages(row["cancelled"]),
         tuple(Failure(*failure) for failure in row["failures"]),
         row["seconds"],
-        Grade(*row["grade"]) if row["grade"] else None,
+        _grade(*row["grade"]) if row["grade"] else None,
     )
 
 
@@ -60,6 +60,15 @@ def problem_from(problem_id: str, payload: str) -> Problem:
     """A problem as far as it is on record: its last message and its metadata."""
     row: dict[str, Any] = json.loads(payload)
     return Problem(problem_id, (user(row["text"]),), row["metadata"], tuple(row["tags"]))
+
+
+def _grade_row(grade: Grade) -> list[Any]:
+    failure = [[grade.failure.boundary, grade.failure.message]] if grade.failure else []
+    return [grade.correct, grade.expected, *failure]
+
+
+def _grade(correct: float | None, expected: str | None, failure: Any = None) -> Grade:
+    return Grade(correct, expected, Failure(*failure) if failure else None)
 
 
 def _trajectory(problem: Problem, row: Any) -> Trajectory:

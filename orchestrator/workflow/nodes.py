@@ -15,6 +15,7 @@ from branchwise.orchestrator.core.events import NodeEntered
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.roles import Agent, View
+from branchwise.orchestrator.core.together import arrived
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
 from branchwise.orchestrator.engine.expand import budget_stop
@@ -89,7 +90,8 @@ def agent_step(name: str, agent: Agent, role: str, price: Price) -> Step:
         if reply.route:
             return {"visits": visits, "feedback": reply.text, "route": reply.route}
         trajectory = view.trajectory.extend(reply.steps, visits[name] - 1, reply.stop)
-        return {"visits": visits, "route": "", "draft": Candidate(trajectory, episode.run.answer(trajectory))}
+        answer = await arrived(episode.run.answer(trajectory))
+        return {"visits": visits, "route": "", "draft": Candidate(trajectory, answer)}
 
     return step
 

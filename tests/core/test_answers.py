@@ -170,5 +170,9 @@ def test_a_number_is_found_in_what_is_stated() -> None:
     assert final_number("The answer is unknown. Perhaps 5") is None
 
 
+def test_a_fraction_of_nothing_is_no_number() -> None:
+    assert [number(text) for text in ("1/0", "0/0", "1/00", r"\frac{1}{0}")] == [None] * 4
+
+
 def test_an_answer_keeps_its_spelling() -> None:
     assert to_answer(r" \frac{1}{2} ") == Answer(r"\frac{1}{2}", "1/2")

@@ -1,0 +1,111 @@
+"""The math task: problems from a file, and answers that are equal if they are so as mathematics.
+
+1. The file is read and checked when the task is built, by its layout (layouts.py).
+2. An answer is what stands in the last box, after ``####`` or after ``the answer is``; where all keys are numbers,
+   else the last number of a text that was not cut off.
+3. An answer's canonical form is the same for votes, for selection and for the grade: that of core.answers for numbers
+   and words, else that of the worker process (forms.py). A formula that can't be parsed stands for its own text.
+4. A formula over which the worker is lost (time, memory) stands for its own text, too; unless that is the key's, its
+   grade is a failure and not a 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, field_validator
+
+from branchwise.orchestrator.core.answers import canonical, final_answer, final_number
+from branchwise.orchestrator.core.errors import ConfigError, SandboxError
+from branchwise.orchestrator.core.expansion import Answer
+from branchwise.orchestrator.core.message import user
+from branchwise.orchestrator.core.options import Options as _Options
+from branchwise.orchestrator.core.problem import Problem
+from branchwise.orchestrator.core.roles import Grade
+from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
+from branchwise.tasks.lines import Content
+from branchwise.tasks.math.layouts import LAYOUTS, Name, Row, read_rows
+from branchwise.tasks.math.process import Limits, Worker
+from branchwise.tasks.math.spelling import formula, plain_form
+
+QUESTION: Final = "{question}"
+PROMPT: Final = QUESTION + "\n\nReason step by step, and put your final answer within \\boxed{}."
+
+
+class Options(_Options):
+    """Which file, how its lines are laid out, and how its problems are asked."""
+
+    kind: Literal["math"] = "math"
+    path: Path = Field(description="The file, JSON Lines; a relative path starts at the working directory.")
+    layout: Name = Field("math", description="Where a line keeps question and key: as GSM8K, MATH-500 or AIME do.")
+    prompt: str = Field(PROMPT, description="Template of the user message; {question} is the problem's text.")
+    seconds: float = Field(5.0, gt=0, le=600, description="Time for one formula; what takes longer is not graded.")
+    megabytes: int = Field(1024, ge=512, description="Memory of the worker process that reads formulas.")
+
+    @field_validator("prompt")
+    @classmethod
+    def _asks(cls, prompt: str) -> str:
+        if QUESTION not in prompt:
+            raise ValueError("the template must contain {question}")
+        return prompt
+
+
+class MathTask:
+    """Problems and their keys. A run is not resumed with another ``content_sha256``."""
+
+    def __init__(self, name: str, content: Content[Row], prompt: str, numbers: bool, worker: Worker) -> None:
+        self.name = name
+        self.content_sha256 = content.sha256
+        self._prompt, self._numbers, self._worker = prompt, numbers, worker
+        self._rows = {row.id: row for row in content.rows}
+
+    def problems(self) -> Iterator[Problem]:
+        """The problems in file order, without their keys."""
+        for row in self._rows.values():
+            yield Problem(row.id, (user(self._prompt.replace(QUESTION, row.question)),), row.metadata)
+
+    async def answer(self, trajectory: Trajectory) -> Answer | None:
+        """What the text states as its answer."""
+        stated = self._stated(trajectory)
+        if stated is None:
+            return None
+        try:
+            form = await self._form(stated)
+        except SandboxError:
+            form = canonical(stated)
+        return Answer(stated.strip(), form) if form is not None else None
+
+    async def grade(self, problem_id: str, answer: str | None) -> Grade:
+        """1 for an answer equal to the key, else 0; a failure where that can't be told. KeyError: unknown problem."""
+        expected = self._rows[problem_id].answer
+        if answer is None or canonical(answer) == canonical(expected):
+            return Grade(float(answer is not None), expected)
+        try:
+            return Grade(float(await self._form(answer) == await self._form(expected)), expected)
+        except SandboxError as error:
+            return Grade(None, expected, error.failure())
+
+    def _stated(self, trajectory: Trajectory) -> str | None:
+        if not self._numbers:
+            return final_answer(trajectory.text)
+        return final_number(trajectory.text, last_number=trajectory.stop in (None, StopReason.ANSWERED))
+
+    async def _form(self, text: str) -> str | None:
+        """The canonical form of an answer; SandboxError where the worker was lost over it."""
+        plain = plain_form(text)
+        if plain is not None or canonical(text) is None:
+            return plain
+        return await asyncio.to_thread(self._worker.form, formula(text)) or canonical(text)
+
+
+def build(options: Options, *, seed: int = 0) -> MathTask:
+    """The task; the file decides everything, so ``seed`` has no meaning. ConfigError names file, line and key."""
+    if find_spec("math_verify") is None:
+        raise ConfigError("the task math needs a package that is not here: pip install 'branchwise[math]'")
+    content = read_rows(options.path, options.layout)
+    worker = Worker(Limits(options.seconds, options.megabytes))
+    return MathTask(options.path.stem, content, options.prompt, LAYOUTS[options.layout].numbers, worker)
