@@ -8,6 +8,7 @@
 4. Matrices are written to GGUF as Q8_0: llama.cpp then computes a draw bit for bit alike whatever else is in
    its batch, which it does not for half precision, and same seed must mean same text.
 5. No token is put before a text, in either form; generation ends at the end-of-sequence token.
+6. The chat template of the Hugging Face folder lets the model be served to chats: it adds nothing to the plain text.
 """
 
 import json
@@ -24,6 +25,8 @@ from examples.training.vocabulary import BOS, EOS, PAD, SPECIALS, Vocabulary
 
 _Q8 = gguf.GGMLQuantizationType.Q8_0
 _LETTERS = {"\n": "\u010a", " ": "\u0120"}
+CHAT_TEMPLATE = "{% for m in messages %}{{ m.content }}{% if m.role != 'assistant' %}\n{% endif %}{% endfor %}"
+"""A chat is read as the plain text: the problem, a newline, and what was written so far."""
 _UNUSED_MERGE = "\u00ff \u00fe"
 _GGUF_LAYER_NAMES = {
     "input_layernorm": "attn_norm",
@@ -96,20 +99,30 @@ def write_hugging_face(weights: dict[str, Tensor], shape: Shape, vocabulary: Voc
     folder.mkdir(parents=True, exist_ok=True)
     named = {key if key.startswith("lm_head") else f"model.{key}": _rounded(value) for key, value in weights.items()}
     save_file(named, folder / "model.safetensors", metadata={"format": "pt"})
-    specials = {"pad_token": SPECIALS[PAD], "bos_token": SPECIALS[BOS], "eos_token": SPECIALS[EOS]}
-    contents: dict[str, object] = {
-        "config.json": _config(shape, len(vocabulary)),
-        "generation_config.json": {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD},
-        "tokenizer.json": _tokenizer(vocabulary),
-        "tokenizer_config.json": {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "clean_up_tokenization_spaces": False,
-            "model_max_length": shape.context,
-            **specials,
-        },
+    write_json(folder / "config.json", configuration(shape, len(vocabulary)))
+    generation = {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD}
+    write_json(folder / "generation_config.json", generation)
+    write_tokenizer(vocabulary, shape.context, folder)
+
+
+def write_tokenizer(vocabulary: Vocabulary, context: int, folder: Path, chat_template: str = CHAT_TEMPLATE) -> None:
+    """Write the tokenizer of single characters and how a chat becomes a text."""
+    write_json(folder / "tokenizer.json", _tokenizer(vocabulary))
+    named = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": context,
+        "pad_token": SPECIALS[PAD],
+        "bos_token": SPECIALS[BOS],
+        "eos_token": SPECIALS[EOS],
+        "chat_template": chat_template,
     }
-    for file, content in contents.items():
-        (folder / file).write_text(json.dumps(content, indent=2, ensure_ascii=True) + "\n")
+    write_json(folder / "tokenizer_config.json", named)
+
+
+def write_json(path: Path, content: dict[str, object]) -> None:
+    """Write a file that reads well in a diff."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=True) + "\n")
 
 
 def _rounded(value: Tensor) -> Tensor:
@@ -141,7 +154,8 @@ def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
     writer.add_add_eos_token(False)
 
 
-def _config(shape: Shape, vocabulary_size: int) -> dict[str, object]:
+def configuration(shape: Shape, vocabulary_size: int) -> dict[str, object]:
+    """What Hugging Face's configuration of a Llama decoder says."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
