@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     _resume(_added(commands, "resume", "run:resume", "go on with a run where it stopped"))
     _evaluate(_added(commands, "evaluate", "evaluate:evaluate", "hold strategies against each other: a suite"))
     _allocate(_added(commands, "allocate", "allocate:allocate", "write a workflow that spends by difficulty"))
+    _calibrate(_added(commands, "calibrate", "calibrate:calibrate", "fit a reward's values to what was right"))
     _check(_added(commands, "check", "check:check", "check a workflow and predict its cost; runs nothing"))
     _report(_added(commands, "report", "report:report", "table, JSON or HTML page of finished runs"))
     listing = _added(commands, "list", "listing:listing", "algorithms, rewards, agents, backends and tasks")
@@ -115,6 +116,18 @@ def _allocate(allocate: argparse.ArgumentParser) -> None:
         "--like", metavar="RUN", help="the run whose policy, reward and rule it has, if they differ"
     )
     _json(allocate)
+
+
+def _calibrate(calibrate: argparse.ArgumentParser) -> None:
+    calibrate.add_argument("directories", type=Path, nargs="+", metavar="DIR", help="graded runs of one reward")
+    calibrate.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="the calibration to write")
+    calibrate.add_argument(
+        "--method",
+        choices=("platt", "isotonic", "temperature"),
+        default="platt",
+        help="the curve: logistic with two parameters, rising steps, or one parameter (default: platt)",
+    )
+    _json(calibrate)
 
 
 def _check(check: argparse.ArgumentParser) -> None:

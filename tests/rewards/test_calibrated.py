@@ -1,0 +1,93 @@
+"""The calibrated reward: its curve, its file, and that a calibration is not taken for another reward."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.request import Identity
+from branchwise.orchestrator.core.trajectory import Trajectory
+from tests.rewards.asking import PARTS, Pooling, built, judgement, numbers, options_of, parts_of, solution
+
+SURE = {"kind": "rule", "callable": f"{__name__}:sure"}
+HALVED = {"curve": {"method": "temperature", "temperature": 2.0}}
+MODEL: dict[str, Any] = {"kind": "outcome_model", "model": "rm"}
+
+
+def sure(trajectory: Trajectory) -> float:
+    return 0.9
+
+
+async def test_the_curve_is_applied_and_the_value_before_recorded() -> None:
+    found = await judgement(built(kind="calibrated", reward=SURE, calibration=HALVED), solution("x"))
+    assert found.value == pytest.approx(0.75)
+    assert (found.scale, found.factors) == ("probability", (("uncalibrated", 0.9),))
+
+
+async def test_a_raw_score_becomes_a_chance() -> None:
+    model = Pooling(lambda request: numbers((3.0,)))
+    curve = {"curve": {"method": "platt", "slope": 1.0, "intercept": -3.0}, "scale": "raw"}
+    reward = built(parts_of({"rm": model}), kind="calibrated", reward=MODEL, calibration=curve)
+    assert (await judgement(reward, solution("x"))).value == 0.5
+
+
+async def test_a_curve_for_another_scale_gives_no_number() -> None:
+    reward = built(kind="calibrated", reward=SURE, calibration={**HALVED, "scale": "raw"})
+    found = await judgement(reward, solution("x"))
+    assert found.failure is not None
+    assert "calibration of raw scores" in found.failure.message
+
+
+async def test_steps_keep_the_scores_of_the_other_reward() -> None:
+    reward = built(kind="calibrated", reward={"kind": "calculator"}, calibration=HALVED)
+    found = await judgement(reward, solution("1+1=2\n", "1+1=3\n"))
+    assert found.step_values == (1.0, 0.0)
+    assert found.value == pytest.approx(0.001, abs=1e-3)
+
+
+def written(folder: Path, **more: Any) -> Path:
+    (folder / "curve.json").write_text(json.dumps({**HALVED, **more}), encoding="utf-8")
+    return folder
+
+
+async def test_it_is_read_from_a_file_beside_the_workflow(tmp_path: Path) -> None:
+    parts = replace(PARTS, directory=written(tmp_path, reward=options_of(**SURE).model_dump(mode="json")))
+    reward = built(parts, kind="calibrated", reward=SURE, calibration="curve.json")
+    assert (await judgement(reward, solution("x"))).value == pytest.approx(0.75)
+
+
+def test_another_rewards_calibration_is_refused(tmp_path: Path) -> None:
+    fitted = options_of(**SURE, reducer="min").model_dump(mode="json")
+    parts = replace(PARTS, directory=written(tmp_path, reward=fitted))
+    with pytest.raises(ConfigError, match="different are reducer: fit it again"):
+        built(parts, kind="calibrated", reward=SURE, calibration="curve.json")
+
+
+def test_another_models_calibration_is_refused(tmp_path: Path) -> None:
+    model = Pooling(lambda request: numbers((3.0,)))
+    model.identity = Identity("tiny", weights="abc")
+    fitted = {"reward": options_of(**MODEL).model_dump(mode="json"), "models": {"rm": asdict(model.identity)}}
+    parts = replace(parts_of({"rm": model}), directory=written(tmp_path, **fitted))
+    options: dict[str, Any] = {"kind": "calibrated", "reward": MODEL, "calibration": "curve.json"}
+    built(parts, **options)
+    model.identity = Identity("tiny", weights="abd")
+    with pytest.raises(ConfigError, match="the model rm"):
+        built(parts, **options)
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "JSON"), ("{}", "Field required"), (None, "No such file")])
+def test_a_file_that_is_none(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "curve.json").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        built(replace(PARTS, directory=tmp_path), kind="calibrated", reward=SURE, calibration="curve.json")
+
+
+def test_what_a_table_calls_it() -> None:
+    options = options_of(kind="calibrated", reward=SURE, calibration=HALVED)
+    assert (options.described, options.scale, options.reducer) == ("rule, calibrated", "probability", None)
