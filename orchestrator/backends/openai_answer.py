@@ -21,13 +21,14 @@ from typing import Any
 
 from branchwise.orchestrator.backends.openai_errors import excerpt, stream_error
 from branchwise.orchestrator.backends.openai_request import prompt_bound
+from branchwise.orchestrator.backends.openai_tools import Calls
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.request import Draw, Finish, Request, TokenLogprob
 from branchwise.orchestrator.core.usage import Usage
 
 BYTES_PER_TOKEN = 4
 _UNKNOWN = object()
-_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 _CUT_OFF = frozenset({"length", "max_tokens", "content_filter"})
 _BROKEN = frozenset({"abort", "error"})
 
@@ -68,6 +69,7 @@ class _Choice:
     finish: str | None = None
     stop: object = _UNKNOWN
     logprobs: list[TokenLogprob] = field(default_factory=list)
+    calls: Calls | None = None
 
 
 class Answer:
@@ -98,7 +100,7 @@ class Answer:
         try:
             for event in json.loads(f"[{data.decode()}]"):  # as one list: half the time of one by one
                 self._add(event)
-        except _MALFORMED as error:
+        except MALFORMED as error:
             shown = excerpt(self._scrub(data.decode("utf-8", "replace")))
             raise BackendError(f"{self._where}: malformed answer: {shown}", retryable=True) from error
 
@@ -106,20 +108,24 @@ class Answer:
         if event.get("error"):
             raise stream_error(self._where, event["error"], self._scrub)
         if event.get("usage"):
-            self.usage = _usage(event["usage"])
+            self.usage = usage_of(event["usage"])
         if self._model is None:
             self._model = event.get("model")
         for part in event["choices"]:
             if (index := part.get("index", 0)) < 0:
                 raise ValueError("index of a choice")
-            self._add_choice(self._choices[index], part)
+            self._add_choice(index, part)
 
-    def _add_choice(self, choice: _Choice, part: dict[str, Any]) -> None:
+    def _add_choice(self, index: int, part: dict[str, Any]) -> None:
+        choice = self._choices[index]
         message = part.get("delta") or part.get("message")
         text = message.get("content") if message else part.get("text")
         finish = part.get("finish_reason")
         if text:
             choice.text.append(text)
+        if message and message.get("tool_calls"):
+            choice.calls = choice.calls or Calls()
+            choice.calls.take(message["tool_calls"])
         if text or finish or (message and "role" not in message):
             choice.pieces += 1
             self.pieces += 1
@@ -134,7 +140,7 @@ class Answer:
         try:
             shares = self._shares()
             return tuple(self._draw(c, usage) for c, usage in zip(self._choices, shares, strict=True))
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise BackendError(f"{self._where}: malformed answer", retryable=True) from error
 
     def _draw(self, choice: _Choice, usage: Usage) -> Draw:
@@ -149,7 +155,8 @@ class Answer:
         if finish == "stop" and self._request.keep_stop and not self._kept:
             only = self._request.stop[0] if len(self._request.stop) == 1 else ""
             text += matched if matched is not None else only
-        return Draw(text, finish, usage, matched, self._model, tuple(choice.logprobs))
+        calls = choice.calls.whole() if choice.calls else ()
+        return Draw(text, finish, usage, matched, self._model, tuple(choice.logprobs), tool_calls=calls)
 
     def _finish(self, choice: _Choice) -> tuple[Finish, str | None]:
         if choice.finish in _CUT_OFF:
@@ -160,9 +167,13 @@ class Answer:
             return "stop", None
         return "end", None
 
+    def _counts(self) -> list[int]:
+        """Tokens of each choice, as far as pieces tell."""
+        return [len(c.logprobs) or c.pieces for c in self._choices]
+
     def _shares(self) -> Iterator[Usage]:
         """The usage of each choice: sums to the server's; the prompt and the call go to the first."""
-        counts = [len(c.logprobs) or c.pieces for c in self._choices]
+        counts = self._counts()
         total = self.usage
         if total is None:
             limit = self._request.max_tokens
@@ -180,7 +191,8 @@ class Answer:
             yield Usage(0, own, 0, thought, 0, 0.0, exact)
 
 
-def _usage(wire: dict[str, Any]) -> Usage:
+def usage_of(wire: dict[str, Any]) -> Usage:
+    """A server's own count."""
     prompt, completion = wire.get("prompt_tokens_details"), wire.get("completion_tokens_details")
     return Usage(
         _count(wire["prompt_tokens"]),

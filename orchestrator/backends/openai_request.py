@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from branchwise.orchestrator.backends.openai_tools import calls_wire, tools_wire
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.message import Media, Message, Reasoning, Text, ToolCall, ToolResult
 from branchwise.orchestrator.core.request import Capabilities, Request
@@ -41,6 +42,11 @@ def endpoint_of(request: Request) -> Endpoint:
 
 def body_of(request: Request, dialect: Dialect) -> bytes:
     """The body, encoded; raises BackendError where this server would answer something else than was asked."""
+    return json.dumps(fields_of(request, dialect)).encode()
+
+
+def fields_of(request: Request, dialect: Dialect) -> dict[str, Any]:
+    """The fields of the body; raises BackendError where this server would answer something else."""
     fields: dict[str, Any] = {
         "model": dialect.model,
         "temperature": request.temperature,
@@ -53,13 +59,13 @@ def body_of(request: Request, dialect: Dialect) -> bytes:
         fields["stream"] = True
         fields["stream_options"] = {"include_usage": True}
     if dialect.extra:
-        _add_extra(fields, dialect.extra)
-    return json.dumps(fields).encode()
+        add_extra(fields, dialect.extra)
+    return fields
 
 
 def _add_prompt(fields: dict[str, Any], request: Request, capabilities: Capabilities) -> None:
     if request.messages:
-        fields["messages"] = [item for message in request.messages for item in _wire(message)]
+        fields["messages"] = [item for message in request.messages for item in wire(message)]
         if request.messages[-1].role == "assistant":
             if not capabilities.continue_message:
                 raise BackendError(
@@ -91,9 +97,14 @@ def _add_sampling(fields: dict[str, Any], request: Request, dialect: Dialect) ->
             fields["logprobs"] = request.logprobs
     if request.json_schema is not None:
         fields["response_format"] = _response_format(request.json_schema)
+    if request.tools:
+        if not request.messages:
+            raise BackendError("tools are offered in chats only: this request is a plain text")
+        fields["tools"] = tools_wire(request.tools)
 
 
-def _add_extra(fields: dict[str, Any], extra: Mapping[str, Any]) -> None:
+def add_extra(fields: dict[str, Any], extra: Mapping[str, Any]) -> None:
+    """Put a user's own fields over ours; None removes one."""
     for name, value in extra.items():
         if value is None:
             fields.pop(name, None)
@@ -111,7 +122,8 @@ def _response_format(schema: str) -> dict[str, Any]:
     }
 
 
-def _wire(message: Message) -> list[dict[str, Any]]:
+def wire(message: Message) -> list[dict[str, Any]]:
+    """A message as one or several of the protocol's."""
     parts = message.parts
     if len(parts) == 1 and isinstance(parts[0], Text):
         return [{"role": message.role, "content": parts[0].text}]
@@ -120,13 +132,11 @@ def _wire(message: Message) -> list[dict[str, Any]]:
     rest = [p for p in parts if isinstance(p, Text | Media)]
     if results and not calls and not rest:
         return results
-    wire: dict[str, Any] = {"role": message.role}
-    wire["content"] = [_part(p) for p in rest] if any(isinstance(p, Media) for p in rest) else message.text
+    whole: dict[str, Any] = {"role": message.role}
+    whole["content"] = [_part(p) for p in rest] if any(isinstance(p, Media) for p in rest) else message.text
     if calls:
-        wire["tool_calls"] = [
-            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}} for c in calls
-        ]
-    return [*results, wire]
+        whole["tool_calls"] = calls_wire(calls)
+    return [*results, whole]
 
 
 def _part(part: Text | Media) -> dict[str, Any]:
@@ -145,7 +155,8 @@ def prompt_bound(request: Request) -> tuple[int, bool]:
     if request.token_ids is not None:
         return len(request.token_ids), True
     if request.prompt is not None:
-        return _size(request.prompt) + 1, False
+        document = 0 if request.document is None else _size(request.document) + TOKENS_PER_MESSAGE
+        return _size(request.prompt) + 1 + document, False
     total = TOKENS_PER_TEMPLATE
     for message in request.messages:
         total += TOKENS_PER_MESSAGE

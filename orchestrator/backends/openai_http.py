@@ -1,0 +1,216 @@
+"""One server over HTTP: a pool of connections, what is read from it, and what can go wrong on the way.
+
+Why another client: a search makes thousands of small calls, so a call may cost little, the number in flight
+is limited by us alone, and cancelling a call must reach the server. One pool of connections per server,
+without a limit of its own (aiohttp's default is a silent 100); no call of ours occupies the event loop's
+default executor, in which aiohttp resolves host names.
+
+Whatever goes wrong becomes a BackendError that says whether trying again may help (openai_errors.py).
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from branchwise.orchestrator.backends.openai_answer import Answer, Events
+from branchwise.orchestrator.backends.openai_errors import ConnectionLost, excerpt, refusal
+from branchwise.orchestrator.backends.openai_options import ServerOptions, joined, shown
+from branchwise.orchestrator.backends.openai_request import prompt_bound
+from branchwise.orchestrator.core.errors import BackendError, Suspended
+from branchwise.orchestrator.core.request import Draw, Progress, Request
+from branchwise.orchestrator.core.usage import Usage
+
+if TYPE_CHECKING:
+    import aiohttp
+    from yarl import URL
+
+KEEP_ALIVE_SECONDS = 4.0  # below uvicorn's 5: a connection that the server is just closing loses the request
+LARGE_BODY_BYTES = 2**20
+ERROR_BODY_BYTES = 2**16
+RESENDS = 2
+_ONE_CALL = Usage(calls=1)
+
+Read = Callable[["aiohttp.ClientResponse"], Awaitable[None]]
+
+
+class Connection:
+    """The way to the server at ``url``. Used within one event loop; nothing is opened before the first call."""
+
+    def __init__(self, url: str, options: ServerOptions) -> None:
+        self.where = shown(url)
+        self._url, self._options = url, options
+        self._urls: dict[str, URL] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def ask(self, path: str, body: bytes, read: Read, headers: Mapping[str, str] | None = None) -> None:
+        """Post a body and let ``read`` have the answer; raises BackendError."""
+        import aiohttp
+
+        session = self._session or self._open()
+        try:
+            async with await _post(session, self._address(path), body, headers) as response:
+                if response.status != 200:
+                    raise await self._refusal(response)
+                await read(response)
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._broken(error) from error
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+        """Post a body; the whole answer. Raises BackendError."""
+        answer = b""
+
+        async def read(response: aiohttp.ClientResponse) -> None:
+            nonlocal answer
+            answer = await response.read()
+
+        await self.ask(path, body, read, headers)
+        return answer
+
+    async def get(self, path: str, timeout_seconds: float) -> bytes:
+        """What lies at a path; raises BackendError."""
+        import aiohttp
+
+        session = self._session or self._open()
+        limit = aiohttp.ClientTimeout(total=timeout_seconds)
+        try:
+            async with session.get(self._address(path), allow_redirects=False, timeout=limit) as response:
+                if response.status != 200:
+                    raise await self._refusal(response)
+                return await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._broken(error) from error
+
+    def _address(self, path: str) -> URL:
+        from yarl import URL
+
+        known = self._urls.get(path)
+        if known is None:
+            known = self._urls[path] = URL(joined(self._url, path))
+        return known
+
+    def _open(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        if self._closed:
+            raise Suspended(f"the backend at {self.where!r} was closed")
+        headers = {"Content-Type": "application/json"}
+        if self._options.api_key is not None:
+            headers["Authorization"] = f"Bearer {self._options.api_key.get_secret_value()}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            timeout=aiohttp.ClientTimeout(
+                total=self._options.timeout_seconds,
+                sock_connect=self._options.connect_timeout_seconds,
+                sock_read=self._options.first_byte_timeout_seconds,
+            ),
+            headers=headers,
+            skip_auto_headers=("Accept-Encoding", "User-Agent"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self._session
+
+    async def _refusal(self, response: aiohttp.ClientResponse) -> BackendError:
+        body = b""
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > ERROR_BODY_BYTES:
+                break
+        text = self.scrub(body.decode("utf-8", "replace"))
+        return refusal(shown(str(response.url)), response.status, text, response.headers, time.time())
+
+    def _broken(self, error: Exception) -> BackendError:
+        import aiohttp
+
+        lasting = aiohttp.ClientConnectorCertificateError | aiohttp.InvalidURL
+        slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
+        reason = self.scrub(str(error)) or f"no answer in {self._options.timeout_seconds:g} s"
+        message = f"{self.where}: {type(error).__name__}: {excerpt(reason)}"
+        kind = BackendError if slow or isinstance(error, lasting) else ConnectionLost
+        return kind(message, retryable=not isinstance(error, lasting))
+
+    def scrub(self, text: str) -> str:
+        """A text without the key that is sent to this server."""
+        key = self._options.api_key
+        return text.replace(key.get_secret_value(), "***") if key else text
+
+    async def aclose(self) -> None:
+        """Close the connections; calls in flight fail."""
+        self._closed = True
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+
+async def exchange(
+    connection: Connection,
+    path: str,
+    body: bytes,
+    request: Request,
+    answer: Answer,
+    progress: Progress,
+    headers: Mapping[str, str] | None = None,
+) -> tuple[Draw, ...]:
+    """Post ``request``'s body and collect its draws in ``answer``, streamed or whole.
+
+    ``progress.usage`` begins at what it held when the call began, so it adds up over tries. One call is counted
+    when it is sent; the prompt (estimated from above) when the first piece arrives; the server's own count
+    replaces the estimates.
+    """
+    before = progress.usage
+    progress.usage = before + _ONE_CALL
+
+    async def read(response: aiohttp.ClientResponse) -> None:
+        if response.content_type == "text/event-stream":
+            await _follow(response, answer, progress, before, prompt_bound(request)[0])
+        else:
+            answer.take([await response.read()])
+
+    await connection.ask(path, body, read, headers)
+    draws = answer.draws()
+    progress.usage = before + (answer.usage or _total(draws))
+    return draws
+
+
+async def _post(
+    session: aiohttp.ClientSession, url: URL, body: bytes, headers: Mapping[str, str] | None
+) -> aiohttp.ClientResponse:
+    """Send; and again at once if a connection is lost before the first byte of an answer.
+
+    A kept connection may be closed by the server just as it is used again (llama.cpp does so after each
+    stream): such a request was never read, and is neither a failure nor another call.
+    """
+    import aiohttp
+
+    for attempt in range(RESENDS + 1):
+        data = body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body)
+        try:
+            return await session.post(url, data=data, headers=headers, allow_redirects=False)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if attempt == RESENDS:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _follow(
+    response: aiohttp.ClientResponse, answer: Answer, progress: Progress, before: Usage, prompt_tokens: int
+) -> None:
+    """Read a stream to its end: only then can its connection be used again."""
+    events = Events()
+    async for chunk in response.content.iter_any():
+        answer.take(events.feed(chunk))
+        seen = answer.usage or Usage(prompt_tokens, answer.pieces, calls=1, exact=False)
+        progress.usage = before + seen
+    answer.take(events.close())
+
+
+def _total(draws: tuple[Draw, ...]) -> Usage:
+    total = draws[0].usage
+    for draw in draws[1:]:
+        total += draw.usage
+    return total

@@ -1,0 +1,267 @@
+"""The backend ``vllm_server`` against a server that answers as vLLM does: what is sent, comes back and breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from branchwise.orchestrator.backends.stack import stacked
+from branchwise.orchestrator.backends.vllm_probe import probe
+from branchwise.orchestrator.backends.vllm_server import Options, VLLMServer, build
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.message import assistant, user
+from branchwise.orchestrator.core.request import Request, TokenLogprob
+from branchwise.orchestrator.core.scope import scope
+from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.journal.store import Journal
+from tests.server import until
+from tests.vllm_like import EOS, VLLMLike, ids_of
+
+STEP: dict[str, Any] = {"stop": ("\n",), "keep_stop": True, "seed": 3}
+
+
+@pytest.fixture
+async def vllm() -> AsyncIterator[VLLMLike]:
+    async with VLLMLike() as running:
+        yield running
+
+
+def backend_for(server: VLLMLike, **options: Any) -> VLLMServer:
+    return build(Options(url=server.url, model="m", **options))
+
+
+async def drawn(server: VLLMLike, request: Request, **options: Any) -> Any:
+    backend = backend_for(server, **options)
+    try:
+        return await backend.generate(request)
+    finally:
+        await backend.aclose()
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("form", ["prompt", "messages", "token_ids"])
+async def test_steps_come_with_their_token_ids(vllm: VLLMLike, form: str, streaming: bool) -> None:
+    prompts = {"prompt": "1+2", "messages": (user("1+2"),), "token_ids": ids_of("1+2")}
+    first, second = await drawn(vllm, Request(**{form: prompts[form]}, n=2, **STEP), streaming=streaming)
+    assert (first.text, first.finish, first.stop_string) == ("1+2=\n", "stop", "\n")
+    assert first.token_ids == second.token_ids == ids_of("1+2=\n")
+    assert first.prompt_ids == (() if form == "token_ids" else ids_of("1+2"))
+    assert (first.usage, second.usage) == (Usage(3, 5, 3, calls=1), Usage(0, 5))
+
+
+async def test_a_whole_answer_has_no_ids_and_streams_in_large_pieces(vllm: VLLMLike) -> None:
+    (draw,) = await drawn(vllm, Request(prompt="1", seed=1))
+    body = vllm.bodies("/v1/completions")[0]
+    assert (draw.text, draw.finish, draw.token_ids, draw.prompt_ids) == ("1+2=\n", "end", (), ())
+    assert "return_token_ids" not in body
+    assert body["stream_interval"] == 16
+
+
+@pytest.mark.parametrize(
+    ("ids", "text", "agree"),
+    [
+        ("1+2=\n", "1+2=\n", True),
+        ((*ids_of("1+2"), 8), "1+2=\n", False),  # the last token is "=\n1"
+        ((*ids_of("1"), 1, 7), "1\n\n", False),  # "\n" "\n\n" cut to "\n\n"
+        ((7,), "\n\n", True),
+        ((*ids_of("1"), 1, 1), "1\n\n", True),
+    ],
+)
+async def test_ids_that_are_not_the_text_are_thrown_away(vllm: VLLMLike, ids: Any, text: str, agree: bool) -> None:
+    tokens = ids_of(ids) if isinstance(ids, str) else ids
+    vllm.script = lambda body, k: (*tokens, EOS)
+    stop = "\n\n" if text.endswith("\n\n") else "\n"
+    (draw,) = await drawn(vllm, Request(prompt="1", stop=(stop,), keep_stop=True))
+    assert draw.text == text
+    assert draw.token_ids == (tokens if agree else ())
+    assert draw.prompt_ids == (ids_of("1") if agree else ())
+
+
+async def test_a_tokens_text_is_asked_once(vllm: VLLMLike) -> None:
+    backend = backend_for(vllm)
+    for seed in range(3):
+        await backend.generate(Request(prompt="1", stop=("\n",), keep_stop=True, seed=seed))
+    await backend.aclose()
+    assert [body["tokens"] for body in vllm.bodies("/detokenize")] == [[1], [6]]
+
+
+async def test_a_server_that_can_not_tell_is_asked_by_text(vllm: VLLMLike) -> None:
+    vllm.detokenizes = False
+    (draw,) = await drawn(vllm, Request(prompt="1", **STEP))
+    assert (draw.text, draw.token_ids) == ("1+2=\n", ())
+
+
+async def test_a_trailing_assistant_message_is_continued(vllm: VLLMLike) -> None:
+    await drawn(vllm, Request(messages=(user("1+2"), assistant("1")), **STEP))
+    body = vllm.bodies("/v1/chat/completions")[0]
+    assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
+    assert body["include_stop_str_in_output"] is True
+
+
+async def test_greedy_draws_are_one_that_stands_for_all(vllm: VLLMLike) -> None:
+    draws = await drawn(vllm, Request(prompt="1", n=3, temperature=0.0, seed=1))
+    assert len(vllm.bodies("/v1/completions")) == 1
+    assert "n" not in vllm.bodies("/v1/completions")[0]
+    assert [draw.text for draw in draws] == ["1+2=\n"] * 3
+    assert [draw.usage for draw in draws] == [Usage(1, 6, 1, calls=1), Usage(), Usage()]
+
+
+@pytest.mark.parametrize("form", ["prompt", "messages"])
+async def test_log_probabilities_of_the_prompt_come_without_an_answer(vllm: VLLMLike, form: str) -> None:
+    asked = {"prompt": "1+2", "messages": (user("1+2"),)}[form]
+    (draw,) = await drawn(vllm, Request(**{form: asked}, prompt_logprobs=True, max_tokens=0))  # type: ignore[arg-type]
+    assert draw.prompt_logprobs == (TokenLogprob("+", -2.5), TokenLogprob("2", -1.5))
+    assert (draw.text, draw.finish, draw.usage.completion_tokens) == ("", "length", 0)
+    (body,) = vllm.bodies("/v1/completions") or vllm.bodies("/v1/chat/completions")
+    assert (body["max_tokens"], body["prompt_logprobs"], "stream" in body) == (1, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "text"),
+    [
+        ({"json_schema": '{"type": "integer"}'}, {"json": {"type": "integer"}}, "2"),
+        ({"choices": ("a", "b")}, {"choice": ["a", "b"]}, "a"),
+        ({"regex": "[0-9]+"}, {"regex": "[0-9]+"}, "12"),
+    ],
+)
+async def test_structure_is_asked_for_and_looked_at(
+    vllm: VLLMLike, asked: dict[str, Any], sent: dict[str, Any], text: str
+) -> None:
+    (draw,) = await drawn(vllm, Request(prompt="1", **asked))
+    assert (draw.text, draw.finish) == (text, "end")
+    assert vllm.bodies("/v1/completions")[0]["structured_outputs"] == sent
+    assert "response_format" not in vllm.bodies("/v1/completions")[0]
+    vllm.ignores_structure = True
+    with pytest.raises(BackendError, match="seems to ignore it: 1\\+2="):
+        await drawn(vllm, Request(prompt="1", **asked))
+
+
+@pytest.mark.parametrize(
+    ("pooling", "path", "values", "rows"),
+    [
+        ("classify", "/classify", [-1.25], ((-1.25,),)),
+        ("classify", "/pooling", [-1.25], ((-1.25,),)),
+        ("token_classify", "/pooling", [[0.5, -2.0], [1.5, 3.0]], ((0.5, -2.0), (1.5, 3.0))),
+        ("score", "/score", [0.75], ((0.75,),)),
+    ],
+)
+async def test_pooling_models_answer_raw_numbers(
+    vllm: VLLMLike, pooling: Any, path: str, values: Any, rows: Any
+) -> None:
+    vllm.values = values
+    document = "2" if pooling == "score" else None
+    request = Request(prompt="1", pooling=pooling, document=document, max_tokens=0)
+    outcome: Any = "pooling" if path == "/pooling" else "classify"
+    (draw,) = await drawn(vllm, request, runner="pooling", outcome_endpoint=outcome)
+    assert (draw.text, draw.values, draw.usage) == ("", rows, Usage(5, calls=1))
+    (body,) = vllm.bodies(path)
+    assert body["use_activation"] is False
+    assert body.get("task") == (pooling if path == "/pooling" else None)
+
+
+@pytest.mark.parametrize(("values", "said"), [([], "nothing to score"), ([[float("nan")]], "no numbers")])
+async def test_scores_that_are_none_are_errors(vllm: VLLMLike, values: Any, said: str) -> None:
+    vllm.values = values
+    with pytest.raises(BackendError, match=said):
+        await drawn(vllm, Request(prompt="1", pooling="token_classify", max_tokens=0), runner="pooling")
+
+
+def test_a_model_that_scores_can_not_write() -> None:
+    pooling = build(Options(url="http://h", model="m", runner="pooling")).capabilities
+    writing = build(Options(url="http://h", model="m")).capabilities
+    assert (pooling.pooling, pooling.chat, pooling.completion) == (True, False, False)
+    assert (writing.pooling, writing.chat, writing.token_ids, writing.priority) == (False, True, True, False)
+
+
+async def test_an_adapter_is_loaded_once_answers_by_its_name_and_is_taken_away(vllm: VLLMLike) -> None:
+    backend = backend_for(vllm, adapter={"name": "solver", "path": "/adapters/solver"})
+    await asyncio.gather(*(backend.generate(Request(prompt="1", seed=seed)) for seed in range(3)))
+    assert vllm.adapters == {"solver"}
+    assert vllm.bodies("/v1/load_lora_adapter") == [{"lora_name": "solver", "lora_path": "/adapters/solver"}]
+    assert {body["model"] for body in vllm.bodies("/v1/completions")} == {"solver"}
+    await backend.aclose()
+    assert vllm.adapters == set()
+
+
+async def test_an_adapter_that_is_there_already_stays(vllm: VLLMLike) -> None:
+    vllm.adapters.add("solver")
+    await drawn(vllm, Request(prompt="1"), adapter={"name": "solver", "path": "/adapters/solver"})
+    assert vllm.adapters == {"solver"}
+
+
+async def test_priority_and_trace_context_are_sent_where_they_are_wanted(vllm: VLLMLike) -> None:
+    with scope(problem_id="p1"):
+        await drawn(vllm, Request(prompt="1", priority=2))
+        assert "traceparent" not in vllm.headers
+        await drawn(vllm, Request(prompt="1", priority=2), priority=-1, traceparent=True)
+        first = vllm.headers["traceparent"]
+        await drawn(vllm, Request(prompt="1"), traceparent=True)
+    assert ["priority" in body and body["priority"] for body in vllm.bodies("/v1/completions")] == [False, 1, False]
+    version, trace, span, flags = first.split("-")
+    assert (version, len(trace), len(span), flags) == ("00", 32, 16, "01")
+    assert vllm.headers["traceparent"].split("-")[1] == trace
+    assert vllm.headers["traceparent"].split("-")[2] != span
+
+
+async def test_cancelling_a_call_reaches_the_server(vllm: VLLMLike) -> None:
+    vllm.gate = asyncio.Event()
+    backend = backend_for(vllm)
+    calls = [
+        asyncio.create_task(backend.generate(request))
+        for request in (Request(prompt="1"), Request(prompt="1", pooling="classify", max_tokens=0))
+    ]
+    await until(lambda: len(vllm.asked) == 2)
+    for call in calls:
+        call.cancel()
+    await until(lambda: vllm.cut_off == 2)
+    await backend.aclose()
+
+
+async def test_draws_with_ids_and_values_are_replayed_as_they_were(vllm: VLLMLike) -> None:
+    journal, request = Journal(None), Request(prompt="1+2", n=2, **STEP)
+    backend = stacked(backend_for(vllm), journal)
+    drawn_now = await backend.generate(request)
+    journal.flush()
+    assert await backend.generate(request) == drawn_now
+    assert drawn_now[0].token_ids
+    assert len(vllm.bodies("/v1/completions")) == 1
+    await backend.aclose()
+    journal.close()
+
+
+def test_identity_says_what_changes_the_draws_and_not_where_they_are_made() -> None:
+    def who(**options: Any) -> object:
+        return Options(model="m", **{"url": "http://a", **options}).identity
+
+    assert who() == who(url="http://b/v1") == who(url=None, urls=["http://b", "http://c"]) == who(priority=1)
+    changed = [who(logprobs_mode="processed"), who(adapter={"name": "x"}), who(extra={"top_k": 5})]
+    assert len({who(), *changed}) == 4
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"url": "http://a", "urls": ["http://b"]}, {"urls": ["http://a", "http://a/v1"]}, {"url": "a:1"}]
+)
+def test_addresses_that_are_wrong_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="url"):
+        Options(model="m", **wrong)
+
+
+async def test_a_probe_says_what_a_server_is_and_heeds(vllm: VLLMLike) -> None:
+    (found,) = await probe(Options(url=vllm.url, model="m"))
+    assert (found.error, found.version, found.known_version, found.models) == ("", "0.32.0", True, ("m",))
+    assert found.works("continue_message")
+    assert not found.works("priority")
+    vllm.ignores_structure = True
+    (found,) = await probe(Options(url=vllm.url, model="m"))
+    assert not found.works("regex")
+
+
+async def test_a_probe_of_nobody_says_so(vllm: VLLMLike) -> None:
+    await vllm.stop()
+    (found,) = await probe(Options(url=vllm.url, model="m"))
+    assert "Cannot connect" in found.error
+    assert found.features == ()
