@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     _allocate(_added(commands, "allocate", "allocate:allocate", "write a workflow that spends by difficulty"))
     _calibrate(_added(commands, "calibrate", "calibrate:calibrate", "fit a reward's values to what was right"))
     _check(_added(commands, "check", "check:check", "check a workflow and predict its cost; runs nothing"))
+    _doctor(
+        _added(commands, "doctor", "doctor:doctor", "ask every model of a workflow whether it can do what is needed")
+    )
     _report(_added(commands, "report", "report:report", "table, JSON or HTML page of finished runs"))
     listing = _added(commands, "list", "listing:listing", "algorithms, rewards, agents, backends and tasks")
     listing.add_argument("role", nargs="?", help="only these: search, reward, agent, backend or task")
@@ -135,6 +138,11 @@ def _check(check: argparse.ArgumentParser) -> None:
     _task(check, required=False)
     check.add_argument("--seed", type=int, default=0, help="as of `run`")
     _json(check)
+
+
+def _doctor(doctor: argparse.ArgumentParser) -> None:
+    _workflow(doctor)
+    _json(doctor)
 
 
 def _report(report: argparse.ArgumentParser) -> None:
