@@ -4,7 +4,8 @@
    draws), and a row a problem.
 2. Runs of one family, which differ in the number of samples, become a curve.
 3. Runs are compared in pairs on the problems that both finished: those named, else every one with the first.
-4. Some problems of each run, right ones, wrong ones and some under way, get their search tree.
+4. Where a reward gives chances, they are held against what was right: a reliability diagram.
+5. Some problems of each run, right ones, wrong ones and some under way, get their search tree.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from branchwise.orchestrator.journal.reader import Recorded, recorded
 from branchwise.orchestrator.report.comparing import ReadRun, compared
 from branchwise.orchestrator.report.curves import curves_of
 from branchwise.orchestrator.report.data import FailureShown, ProblemShown, Report, Row, Strategy
+from branchwise.orchestrator.report.reliability import reliabilities_of
 from branchwise.orchestrator.report.strategy import outcome_of, strategy_of
 from branchwise.orchestrator.report.trees import trees_of
 
@@ -79,6 +81,7 @@ def collect(
             comparisons=tuple(
                 compared(by_name[pair.first], [by_name[name] for name in pair.seconds]) for pair in named
             ),
+            reliabilities=tuple(reliabilities_of(runs)),
             problems=tuple(_problems(runs)),
             rows=tuple(_row(run.name, result) for run in runs for result in run.results),
             trees=tuple(tree for run in runs for tree in trees_of(run, trees, wanted)),

@@ -131,6 +131,24 @@ class Comparison(Shown):
         return (self.first, self.second) if self.other is None else (self.first, self.second, self.other)
 
 
+class ReliabilityBin(Shown):
+    """Answers of like value: the reward's mean value, the share that was right, and how many they are."""
+
+    chance: Share
+    correct: Share
+    count: int = Field(gt=0)
+
+
+class Reliability(Shown):
+    """How often the judged answers of a strategy were right; ``left_out`` answers are of unknown grade."""
+
+    strategy: str
+    bins: tuple[ReliabilityBin, ...] = Field(min_length=1)
+    expected_error: Share
+    problems: Count
+    left_out: Count = 0
+
+
 class ProblemShown(Shown):
     """A problem's text and its answer key."""
 
@@ -173,6 +191,7 @@ class Report(Shown):
     strategies: tuple[Strategy, ...]
     curves: tuple[Curve, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    reliabilities: tuple[Reliability, ...] = ()
     problems: tuple[ProblemShown, ...] = ()
     rows: tuple[Row, ...] = ()
     trees: tuple[Tree, ...] = ()
@@ -185,6 +204,7 @@ class Report(Shown):
         named = [(row.strategy, row.problem) for row in self.rows]
         named += [(tree.graph.strategy, tree.graph.problem) for tree in self.trees]
         unknown = {name for name, _ in named if name not in strategies}
+        unknown |= {one.strategy for one in self.reliabilities} - strategies.keys()
         unknown |= {name for pair in self.comparisons for name in pair.names} - strategies.keys()
         unknown |= {name for _, name in named if name not in problems}
         if twice or unknown:

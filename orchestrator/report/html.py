@@ -28,6 +28,7 @@ SCRIPTS = (
     "endings.js",
     "charts.js",
     "accuracy.js",
+    "reliability.js",
     "spending.js",
     "problem_row.js",
     "problems.js",

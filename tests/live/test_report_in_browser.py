@@ -137,7 +137,7 @@ async def test_charts_and_tree_are_drawn(tab: Page, tmp_path: Path, width: int, 
     await tab.resize(width, 900, dark=dark)
     await show(tab, realistic(), tmp_path)
     colours = await tab.evaluate(DRAWN)
-    assert len(colours) == 3
+    assert len(colours) == 4
     assert min(colours) > 20
     assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await assert_quiet(tab)

@@ -13,6 +13,8 @@ from branchwise.orchestrator.report.data import (
     ModelShown,
     Point,
     ProblemShown,
+    Reliability,
+    ReliabilityBin,
     Report,
     Row,
     Strategy,
@@ -77,10 +79,21 @@ def realistic(problems: int = 60, seed: int = 7) -> Report:
         strategies=tuple(strategies),
         curves=tuple(_curve(family, strategies) for family in FAMILIES),
         comparisons=tuple(_comparisons(strategies, rows)),
+        reliabilities=(too_sure("best of N, PRM, N=16", 0.2), too_sure("best of N, calculator, N=16", 0.0)),
         problems=tuple(texts),
         rows=tuple(rows),
         trees=tuple(trees),
     )
+
+
+def too_sure(strategy: str, much: float) -> Reliability:
+    """A reward whose chances are nearer to 0 and 1 by so much than they should be."""
+    chances = [0.05 + k / 10 for k in range(10)]
+    bins = tuple(
+        ReliabilityBin(chance=chance, correct=0.5 + (chance - 0.5) * (1 - 2 * much), count=20 + 12 * k)
+        for k, chance in enumerate(chances)
+    )
+    return Reliability(strategy=strategy, bins=bins, expected_error=much / 2, problems=60, left_out=3)
 
 
 def _problem(random: Random, i: int) -> ProblemShown:
@@ -432,6 +445,7 @@ def hostile() -> Report:
         notes=(everything,),
         versions={ATTACKS[0]: ATTACKS[3]},
         strategies=strategies,
+        reliabilities=tuple(too_sure(name, 0.1) for name in names),
         curves=curves,
         problems=problems,
         rows=rows,

@@ -169,3 +169,20 @@ async def test_two_runs_become_two_strategies_with_a_curve_and_a_comparison(tmp_
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not a run directory"):
         collect([tmp_path], created="now")
+
+
+async def test_values_are_held_against_what_was_right(tmp_path: Path) -> None:
+    report = await ran(tmp_path / "r")
+    (diagram,) = report.reliabilities
+    assert (diagram.strategy, diagram.problems, diagram.left_out) == (report.strategies[0].name, 3, 0)
+    (bin,) = diagram.bins
+    assert (bin.count, bin.chance) == (12, len("The answer is 4") / 40)
+    assert diagram.expected_error == pytest.approx(abs(bin.chance - bin.correct))
+
+
+async def test_what_is_no_chance_is_held_against_nothing(tmp_path: Path) -> None:
+    plan = workflow()
+    plan["nodes"]["search"]["reward"]["scale"] = "raw"
+    assert (await ran(tmp_path / "raw", plan=plan)).reliabilities == ()
+    del plan["nodes"]["search"]["reward"]
+    assert (await ran(tmp_path / "none", plan=plan)).reliabilities == ()

@@ -11,6 +11,7 @@ const parts = [
   results(report, colour),
   accuracyChart(report, colour),
   comparisons(report),
+  reliability(report, colour),
   spending(report),
   endings(report),
   problemTable(report, (strategy, problem) => treeSection.open(strategy, problem)),
