@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     _evaluate(_added(commands, "evaluate", "evaluate:evaluate", "hold strategies against each other: a suite"))
     _allocate(_added(commands, "allocate", "allocate:allocate", "write a workflow that spends by difficulty"))
     _calibrate(_added(commands, "calibrate", "calibrate:calibrate", "fit a reward's values to what was right"))
+    _measure(_added(commands, "measure", "measure:measure", "how well a reward finds the first wrong step"))
     _check(_added(commands, "check", "check:check", "check a workflow and predict its cost; runs nothing"))
     _doctor(
         _added(commands, "doctor", "doctor:doctor", "ask every model of a workflow whether it can do what is needed")
@@ -133,6 +134,32 @@ def _calibrate(calibrate: argparse.ArgumentParser) -> None:
     _json(calibrate)
 
 
+def _measure(measure: argparse.ArgumentParser) -> None:
+    _workflow(measure)
+    measure.add_argument(
+        "--steps",
+        type=Path,
+        required=True,
+        metavar="FILE.jsonl",
+        help="solutions whose first wrong step is known, in ProcessBench's layout",
+    )
+    measure.add_argument("--node", metavar="NAME", help="the search node with the reward, if there are several")
+    measure.add_argument("--limit", type=_positive, metavar="N", help="only the first N solutions")
+    threshold = measure.add_mutually_exclusive_group()
+    threshold.add_argument(
+        "--threshold", type=_finite, metavar="T", help="a step scored below is wrong (default: 0.5 for probabilities)"
+    )
+    threshold.add_argument(
+        "--fit", type=_share, metavar="SHARE", help="choose the threshold on this share, measure on the others"
+    )
+    measure.add_argument("--seed", type=int, default=0, help="of the share and of sampled judgements (default: 0)")
+    measure.add_argument(
+        "--concurrency", type=_positive, default=8, metavar="N", help="solutions under way at once (default: 8)"
+    )
+    measure.add_argument("--out", type=Path, metavar="DIR", help="keep what was scored here, and go on from it")
+    _json(measure)
+
+
 def _check(check: argparse.ArgumentParser) -> None:
     _workflow(check)
     _task(check, required=False)
@@ -199,6 +226,23 @@ def _amount(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive, finite number")
+    return number
+
+
+def _finite(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not -float("inf") < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return number
+
+
+def _share(text: str) -> float:
+    number = _amount(text)
+    if number >= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share below 1")
     return number
 
 

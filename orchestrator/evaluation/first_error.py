@@ -15,7 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Final
+
+from branchwise.orchestrator.evaluation.statistics import Interval
 
 HUNDREDTHS: Final = tuple(k / 100 for k in range(101))
 """Thresholds for scores that are probabilities."""
@@ -77,6 +80,20 @@ def best_threshold(solutions: Sequence[Located], tried: Sequence[float] = HUNDRE
     return max(tried, key=lambda threshold: (detection(solutions, threshold).f1 or 0.0, -threshold))
 
 
+def f1_interval(found: Detection, random: Random, resamples: int = 2_000) -> Interval | None:
+    """Percentile bootstrap of F1, solutions with and without an error resampled apart; None where there is no F1."""
+    if found.on_erroneous is None or found.on_correct is None:
+        return None
+    drawn = sorted(
+        harmonic_mean(
+            _resampled(found.on_erroneous, found.erroneous, random),
+            _resampled(found.on_correct, found.correct, random),
+        )
+        for _ in range(resamples)
+    )
+    return Interval(drawn[int(0.025 * resamples)], drawn[int(0.975 * resamples)])
+
+
 def weakest_is_last(scores: Sequence[float]) -> bool:
     """Whether the last step's score is below all others': process-to-outcome drift. False for a single step."""
     return len(scores) > 1 and scores[-1] < min(scores[:-1])
@@ -85,6 +102,10 @@ def weakest_is_last(scores: Sequence[float]) -> bool:
 def weakest_last_share(solutions: Sequence[Sequence[float]]) -> float | None:
     """The share of solutions of several steps whose weakest one is the last; None where there is no such solution."""
     return _share([weakest_is_last(scores) for scores in solutions if len(scores) > 1])
+
+
+def _resampled(share: float, count: int, random: Random) -> float:
+    return sum(random.random() < share for _ in range(count)) / count
 
 
 def _share(hits: Sequence[bool]) -> float | None:

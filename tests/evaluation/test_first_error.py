@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from branchwise.orchestrator.evaluation.first_error import (
     Located,
     best_threshold,
     detection,
+    f1_interval,
     harmonic_mean,
     predicted_first_error,
     weakest_is_last,
@@ -78,3 +80,13 @@ def test_weakest_last_is_strict_and_needs_several_steps() -> None:
     assert not weakest_is_last((0.5,))
     assert weakest_last_share([(0.9, 0.5), (0.5, 0.9), (0.1,), ()]) == 0.5
     assert weakest_last_share([(0.1,)]) is None
+
+
+def test_the_interval_of_f1_holds_it_and_comes_from_the_seed() -> None:
+    found = detection(solutions(), 0.5)
+    interval = f1_interval(found, Random(1))
+    assert interval == f1_interval(found, Random(1))
+    assert interval is not None
+    assert found.f1 is not None
+    assert 0 <= interval.low < found.f1 < interval.high <= 1
+    assert f1_interval(detection([Located((0.9,), None)], 0.5), Random(1)) is None
