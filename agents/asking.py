@@ -5,6 +5,7 @@ Solver, reviewer and refiner differ in their prompt and in what is read out of t
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -17,7 +18,7 @@ from branchwise.orchestrator.core.message import assistant, system, user
 from branchwise.orchestrator.core.options import Options, Parts
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend, Reply, View
-from branchwise.orchestrator.core.trajectory import Step, StopReason
+from branchwise.orchestrator.core.trajectory import Step, StopReason, Tokens, continued
 from branchwise.orchestrator.core.usage import Usage
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -68,7 +69,8 @@ class Asking:
     async def reply(self, view: View) -> list[Reply]:
         """``view.count`` replies, in sibling order. BackendError where the model can't answer."""
         draws = await self._model.generate(self.request(view))
-        return [self._read(draw, view) for draw in draws]
+        origin = self._origin(view) if any(draw.token_ids for draw in draws) else ""
+        return [self._read(draw, view, origin) for draw in draws]
 
     def bound(self, view: View) -> Usage:
         """The counted prompt and max_tokens of every draw, in one call."""
@@ -77,11 +79,12 @@ class Asking:
         return Usage(tokens, view.count * request.max_tokens, calls=1, exact=exact)
 
     def request(self, view: View) -> Request:
-        """What the model is asked: the filled prompt, continued by the steps so far."""
+        """What the model is asked: the filled prompt, continued by the steps so far.
+
+        Where all steps are there as token ids and the model takes them, these are sent: what was drawn is gone on
+        from token by token, so that its prefix is cached and no boundary is tokenised anew.
+        """
         options, trajectory = self._options, view.trajectory
-        prompt = self._template.safe_substitute(
-            problem=trajectory.problem.text, draft=view.draft or "", feedback=view.feedback or ""
-        )
         single = not view.to_end
         sampling = dict[str, object](
             n=view.count,
@@ -92,6 +95,9 @@ class Asking:
             stop=(self._steps.separator,) if single else tuple(options.stop),
             keep_stop=single,
         )
+        if (ids := self._ids(view)) is not None:
+            return Request(token_ids=ids, **sampling)  # type: ignore[arg-type]
+        prompt = self._prompt(view)
         if options.style == "completion":
             return Request(prompt=prompt + trajectory.text, **sampling)  # type: ignore[arg-type]
         messages = ([system(options.system)] if options.system else []) + [user(prompt)]
@@ -99,14 +105,33 @@ class Asking:
             messages.append(assistant(trajectory.text))
         return Request(messages=tuple(messages), **sampling)  # type: ignore[arg-type]
 
-    def _read(self, draw: Draw, view: View) -> Reply:
+    def _prompt(self, view: View) -> str:
+        return self._template.safe_substitute(
+            problem=view.trajectory.problem.text, draft=view.draft or "", feedback=view.feedback or ""
+        )
+
+    def _ids(self, view: View) -> tuple[int, ...] | None:
+        steps = view.trajectory.steps
+        if not steps or steps[-1].tokens is None or not self._model.capabilities.token_ids:
+            return None
+        return continued(steps, self._origin(view))
+
+    def _origin(self, view: View) -> str:
+        """Which model was asked what, before the first step: ids hold for nothing else."""
+        asked = (self._model.identity, self._options.style, self._options.system, self._prompt(view))
+        return hashlib.blake2b(repr(asked).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+    def _read(self, draw: Draw, view: View, origin: str) -> Reply:
         text, final = draw.text, self._steps.final
         stop: StopReason | None = StopReason.ANSWERED
         if draw.finish == "length":
             stop = StopReason.MAX_TOKENS
         elif not view.to_end and draw.finish == "stop" and not (final is not None and final in text):
             stop = None
-        return Reply(self._steps.split(text) if view.to_end else (Step(text, model=draw.model),), stop)
+        if view.to_end:
+            return Reply(self._steps.split(text), stop)
+        tokens = Tokens(draw.token_ids, draw.prompt_ids, origin) if draw.token_ids else None
+        return Reply((Step(text, model=draw.model, tokens=tokens),), stop)
 
 
 def template_of(prompt: str, directory: Path) -> str:
@@ -131,4 +156,4 @@ def asking_needs(options: AskingOptions, stepwise: bool = False) -> dict[str, fr
     """The capabilities that an agent wants of its model. ConfigError where single steps are wanted of it."""
     if stepwise:
         raise ConfigError(f"the agent kind '{options.kind}' writes whole answers only; use solver here")
-    return {options.model: frozenset({"chat" if options.style == "chat" else "completion"})}
+    return {options.model: frozenset({"writes", "chat" if options.style == "chat" else "completion"})}

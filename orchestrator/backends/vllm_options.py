@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -13,7 +14,7 @@ GENERATES = Capabilities(
     token_ids=True, continue_message=True, seeds_increment=True, logprobs=True, json_schema=True, knows_stop=True,
     prompt_logprobs=True, choices=True, regex=True, tools=True,
 )  # fmt: skip
-POOLS = Capabilities(chat=False, completion=False, token_ids=True, n=False, seed=False, pooling=True)
+POOLS = Capabilities(token_ids=True, n=False, seed=False, pooling=True, writes=False)
 
 
 class Adapter(BaseModel):
@@ -95,11 +96,10 @@ class Options(ServerOptions):
 
 def capabilities_of(options: Options) -> Capabilities:
     """What the server can do, by what it runs and what it was started with; ``capabilities`` has the last word."""
-    known = GENERATES if options.runner == "generate" else POOLS
-    told: dict[str, bool] = {"token_ids": options.token_ids, "priority": options.priority is not None}
     if options.runner == "pooling":
-        told["token_ids"] = True
-    return Capabilities(**({name: getattr(known, name) for name in known.__slots__} | told | options.capabilities))
+        return replace(POOLS, **options.capabilities)
+    told = {"token_ids": options.token_ids, "priority": options.priority is not None}
+    return replace(GENERATES, **(told | options.capabilities))
 
 
 def _plain(url: str) -> str:

@@ -30,7 +30,8 @@ from branchwise.orchestrator.backends.vllm_pooling import pooled, pooling_fields
 from branchwise.orchestrator.backends.vllm_replicas import Replica, Replicas
 from branchwise.orchestrator.backends.vllm_request import Wording, sent
 from branchwise.orchestrator.backends.vllm_trace import traceparent
-from branchwise.orchestrator.core.request import Draw, Progress, Request
+from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.request import Draw, Progress, Request, refuse_unknown
 from branchwise.orchestrator.core.scope import current_scope
 from branchwise.orchestrator.core.usage import Usage
 
@@ -69,6 +70,9 @@ class VLLMServer:
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """Ask the problem's server for ``request.n`` draws; raises BackendError."""
+        if request.pooling is None and not self.capabilities.writes:
+            raise BackendError("this model was declared with runner: pooling; it scores and does not write")
+        refuse_unknown(request, self.capabilities)
         self._watch.start()
         replica = self._replicas.choose(current_scope().problem_id)
         replica.in_flight += 1

@@ -125,7 +125,8 @@ class Capabilities:
 
     ``seeds_increment``: the k-th of n samples gets seed + k. ``knows_stop``: it tells a matched stop string
     from the model's own end. ``counts_prompt``: prompt tokens can be counted before sending.
-    ``repeatable``: the same request and seed give the same text.
+    ``repeatable``: the same request and seed give the same text. ``writes``: it answers text, which a model that
+    scores does not.
     """
 
     chat: bool = True
@@ -147,6 +148,7 @@ class Capabilities:
     regex: bool = False
     tools: bool = False
     priority: bool = False
+    writes: bool = True
 
 
 REFUSED_IF_UNKNOWN = ("pooling", "prompt_logprobs", "labels", "choices", "regex", "tools")

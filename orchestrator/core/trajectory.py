@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 
 from branchwise.orchestrator.core.problem import Problem
 
@@ -43,13 +44,40 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """A step as its policy's server drew it: so that what follows goes on from the very same tokens.
+
+    ``ids`` are exactly the step's text. ``prompt`` are those before it, where it was asked for by text; empty where
+    it was asked for by ids, which are then those of the steps before. ``origin`` says for which model and prompt
+    they hold: another one tokenises otherwise, or asks otherwise.
+    """
+
+    ids: tuple[int, ...]
+    prompt: tuple[int, ...]
+    origin: str
+
+
+def continued(steps: tuple[Step, ...], origin: str) -> tuple[int, ...] | None:
+    """The token ids of a prompt and all ``steps`` after it; None where a step has none of this origin."""
+    parts: list[tuple[int, ...]] = []
+    for step in reversed(steps):
+        tokens = step.tokens
+        if tokens is None or tokens.origin != origin:
+            return None
+        parts.append(tokens.ids)
+        if tokens.prompt:
+            return tuple(chain(tokens.prompt, *reversed(parts)))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One reasoning step. ``text`` keeps its separator, so joined steps are the exact text of the policy.
 
     ``score`` is what the process reward that steers the search gave this step, once it has: so a step is
     judged once, however long the trajectory grows. ``logprob`` is the sum over the step's tokens, in nats. In a
     world, ``action`` is what was done (a policy may leave it to the text), ``observation`` what was then seen, and
-    ``reward`` what it earned.
+    ``reward`` what it earned. ``tokens`` are transport: steps of one text are equal however it was tokenised.
     """
 
     text: str
@@ -59,6 +87,7 @@ class Step:
     score: float | None = None
     action: str | None = None
     reward: float | None = None
+    tokens: Tokens | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

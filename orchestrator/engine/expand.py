@@ -174,7 +174,7 @@ def _judged(candidate: Candidate, judgement: Judgement) -> Candidate:
 
 
 def _scored(s: Step, value: float) -> Step:
-    return Step(s.text, s.observation, s.logprob, s.model, value, s.action, s.reward)
+    return Step(s.text, s.observation, s.logprob, s.model, value, s.action, s.reward, s.tokens)
 
 
 def _stopped(parent: Trajectory, sibling: int, reason: StopReason) -> Candidate:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from branchwise.orchestrator.core.decisions import Asked, Decision, Refused, Settled, Stopped, Told
 from branchwise.orchestrator.core.errors import Failure, JournalError
 from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import Judgement
-from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
+from branchwise.orchestrator.core.trajectory import Step, StopReason, Tokens, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 
 Write = Callable[[int, str, str], None]
@@ -113,14 +113,24 @@ def candidate_row(candidate: Candidate) -> list[Any]:
 
 
 def _step_row(s: Step) -> list[Any]:
-    world = [s.action, s.reward] if s.action is not None else []
-    return [s.text, s.observation, s.logprob, s.model, s.score, *world]
+    row = [s.text, s.observation, s.logprob, s.model, s.score]
+    if s.tokens is not None:
+        return [*row, s.action, s.reward, [s.tokens.ids, s.tokens.prompt, s.tokens.origin]]
+    return row if s.action is None else [*row, s.action, s.reward]
+
+
+def _step(row: list[Any]) -> Step:
+    step = Step(*row[:7])
+    if len(row) < 8:
+        return step
+    ids, prompt, origin = row[7]
+    return replace(step, tokens=Tokens(tuple(ids), tuple(prompt), origin))
 
 
 def _candidate(parent: Trajectory, row: Any) -> Candidate:
     sibling, steps, stop, answer, judgement, failure, *world = row
     reason = StopReason(stop) if stop else None
-    trajectory = parent.extend(tuple(Step(*step) for step in steps), sibling, reason)
+    trajectory = parent.extend(tuple(map(_step, steps)), sibling, reason)
     return Candidate(
         trajectory,
         Answer(*answer) if answer else None,

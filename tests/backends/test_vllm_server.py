@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from pydantic import ValidationError
 from branchwise.orchestrator.backends.stack import stacked
 from branchwise.orchestrator.backends.vllm_probe import probe
 from branchwise.orchestrator.backends.vllm_server import Options, VLLMServer, build
-from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.errors import BackendError, ConfigError
 from branchwise.orchestrator.core.message import assistant, user
 from branchwise.orchestrator.core.request import Request, TokenLogprob
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.journal.store import Journal
+from branchwise.orchestrator.workflow.load import read_workflow
+from branchwise.orchestrator.workflow.validate import validate
 from tests.server import until
 from tests.vllm_like import EOS, VLLMLike, ids_of
 
@@ -173,8 +176,20 @@ async def test_scores_that_are_none_are_errors(vllm: VLLMLike, values: Any, said
 def test_a_model_that_scores_can_not_write() -> None:
     pooling = build(Options(url="http://h", model="m", runner="pooling")).capabilities
     writing = build(Options(url="http://h", model="m")).capabilities
-    assert (pooling.pooling, pooling.chat, pooling.completion) == (True, False, False)
-    assert (writing.pooling, writing.chat, writing.token_ids, writing.priority) == (False, True, True, False)
+    assert (pooling.pooling, pooling.writes, writing.pooling, writing.writes) == (True, False, False, True)
+    assert (writing.token_ids, writing.priority) == (True, False)
+    model = {"kind": "vllm_server", "url": "http://h", "model": "m", "runner": "pooling"}
+    node = {"kind": "search", "algorithm": {"kind": "best_of_n", "n": 2}, "policy": {"kind": "solver", "model": "m"}}
+    with pytest.raises(ConfigError, match="lacks 'writes'"):
+        validate(read_workflow({"version": 1, "models": {"m": model}, "nodes": {"a": node}}, {}, Path()))
+
+
+async def test_a_server_that_scores_is_not_asked_to_write_nor_the_other_way_round(vllm: VLLMLike) -> None:
+    with pytest.raises(BackendError, match="scores and does not write"):
+        await drawn(vllm, Request(prompt="1"), runner="pooling")
+    with pytest.raises(BackendError, match="'pooling' was asked"):
+        await drawn(vllm, Request(prompt="1", pooling="classify", max_tokens=0))
+    assert vllm.asked == {}
 
 
 async def test_an_adapter_is_loaded_once_answers_by_its_name_and_is_taken_away(vllm: VLLMLike) -> None:
@@ -209,16 +224,20 @@ async def test_priority_and_trace_context_are_sent_where_they_are_wanted(vllm: V
 
 async def test_cancelling_a_call_reaches_the_server(vllm: VLLMLike) -> None:
     vllm.gate = asyncio.Event()
-    backend = backend_for(vllm)
+    writing, scoring = backend_for(vllm), backend_for(vllm, runner="pooling")
     calls = [
         asyncio.create_task(backend.generate(request))
-        for request in (Request(prompt="1"), Request(prompt="1", pooling="classify", max_tokens=0))
+        for backend, request in (
+            (writing, Request(prompt="1")),
+            (scoring, Request(prompt="1", pooling="classify", max_tokens=0)),
+        )
     ]
     await until(lambda: len(vllm.asked) == 2)
     for call in calls:
         call.cancel()
     await until(lambda: vllm.cut_off == 2)
-    await backend.aclose()
+    await writing.aclose()
+    await scoring.aclose()
 
 
 async def test_draws_with_ids_and_values_are_replayed_as_they_were(vllm: VLLMLike) -> None:
