@@ -1,6 +1,7 @@
 """Log ratios: what two models say of the same tokens, made into the rewards of steps. Pure.
 
 1. The tokens of the prompt are found in the text by their lengths; the solution is the last place where it stands.
+   Where characters are spread over several tokens, all characters beyond ASCII are left out of the search.
 2. A step ends with the last token that begins before the step's end: a token that reaches across belongs to the
    earlier step.
 3. q_t = coefficient * sum over the solution's tokens up to there of log p - log p_reference; r_t = q_t - q_(t-1).
@@ -29,15 +30,27 @@ class Span:
 
 def span_of(tokens: Sequence[str], steps: Sequence[str]) -> Span:
     """Where the tokens of these steps, one after the other, stand. ValueError where the tokens don't spell them."""
+    span = _located(tokens, steps) or _located(list(map(_ascii, tokens)), list(map(_ascii, steps)))
+    if span is None:
+        raise ValueError("the tokens that came back don't spell the solution")
+    return span
+
+
+def _located(tokens: Sequence[str], steps: Sequence[str]) -> Span | None:
     text, solution = "".join(tokens), "".join(steps)
     begin = text.rfind(solution)
     if begin < 0 or not solution:
-        raise ValueError("the tokens that came back don't spell the solution")
+        return None
     starts = list(accumulate(map(len, tokens), initial=0))[:-1]
     inside = [start for start in starts if start >= begin]
-    borders = accumulate(map(len, steps), initial=begin)
-    ends = tuple(sum(start < border for start in inside) for border in list(borders)[1:])
+    borders = list(accumulate(map(len, steps), initial=begin))[1:]
+    ends = tuple(sum(start < border for start in inside) for border in borders)
     return Span(len(starts) - len(inside), ends)
+
+
+def _ascii(text: str) -> str:
+    """A text without the characters that may be spread over several tokens, none of which then spells them."""
+    return text.encode("ascii", "ignore").decode("ascii")
 
 
 def cumulative(

@@ -57,6 +57,13 @@ def test_the_solution_is_where_it_stands_last() -> None:
     assert span_of(["yes", "?", "yes", "."], ["yes"]) == Span(2, (1,))
 
 
+def test_a_character_spread_over_several_tokens_is_looked_past() -> None:
+    tokens = ["Q", "\n", "so ", "\ufffd", "\ufffd", "\n", "ok", "<end>"]
+    assert span_of(tokens, ["so 😀\n", "ok"]) == Span(2, (4, 5))
+    with pytest.raises(ValueError, match="don't spell"):
+        span_of(["Q", "\ufffd", "\ufffd"], ["😀"])
+
+
 def test_what_the_reference_finds_impossible_is_floored() -> None:
     (q,) = cumulative(said(["ab"], (-1.0,)), said(["ab"], (-math.inf,)), ["ab"], 1.0)
     assert q == 99.0
