@@ -22,12 +22,6 @@ TEXT = "1+1"
 PLAIN = Request(prompt=f"{TEXT}\n", max_tokens=1, temperature=0.0, seed=0)
 TOLD = replace(PLAIN, prompt=None, messages=(user(TEXT),))
 SPOKEN = "chat"
-NUMBERS = (
-    replace(PLAIN, pooling="classify", max_tokens=0),
-    replace(PLAIN, pooling="token_classify", max_tokens=0),
-    replace(PLAIN, pooling="score", document=TEXT, max_tokens=0),
-)
-"""What pooling models are asked for; each knows one or some of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +52,7 @@ class Speed:
 
 
 TRIALS: dict[str, Trial] = {
+    "writes": Trial(lambda plain: plain),
     "completion": Trial(lambda plain: PLAIN),
     "chat": Trial(lambda plain: TOLD),
     "continue_message": Trial(lambda plain: replace(TOLD, messages=(user(TEXT), assistant("1+1=")))),
@@ -87,27 +82,29 @@ TRIALS: dict[str, Trial] = {
         lambda draws: re.fullmatch("[78]", draws[0].text) is not None,
         "the field was overlooked: what came does not match",
     ),
+    "pooling": Trial(lambda numbers: numbers, lambda draws: bool(draws[0].values), "no numbers came"),
     "tools": Trial(lambda plain: replace(TOLD, tools=(Tool("add"),))),
 }
 
 
-async def tried(model: Backend, needs: Iterable[str]) -> list[Tried]:
-    """One by one, what came of each need's trial; a model that chats is asked in messages."""
-    wanted = sorted(needs)
-    plain = TOLD if SPOKEN in wanted and "completion" not in wanted else PLAIN
-    return [await _tried(model, need, plain) for need in wanted]
-
-
-async def speed(model: Backend, needs: Iterable[str], at_once: int = 16, max_tokens: int = 32) -> Speed | None:
-    """A burst of ``at_once`` requests of different seeds; None where one fails."""
+def plain(needs: Iterable[str]) -> Request:
+    """A request for one token: in messages, of a model that chats."""
     wanted = set(needs)
-    plain = replace(TOLD if SPOKEN in wanted and "completion" not in wanted else PLAIN, temperature=1.0)
-    requests = [replace(plain, seed=seed, max_tokens=max_tokens) for seed in range(at_once)]
-    if "pooling" in wanted:
-        asked = await _numbers(model)
-        if isinstance(asked, str):
-            return None
-        requests = [asked] * at_once
+    return TOLD if SPOKEN in wanted and "completion" not in wanted else PLAIN
+
+
+async def tried(model: Backend, needs: Iterable[str], numbers: Request | None = None) -> list[Tried]:
+    """One by one, what came of each need's trial; ``numbers`` is what a pooling model is asked for."""
+    wanted = sorted(needs)
+    return [await _tried(model, need, numbers if need == "pooling" else plain(wanted)) for need in wanted]
+
+
+async def speed(model: Backend, request: Request, at_once: int = 16, max_tokens: int = 32) -> Speed | None:
+    """A burst of ``at_once`` such requests, of different seeds where tokens are drawn; None where one fails."""
+    requests = [request] * at_once
+    if request.pooling is None:
+        drawn = replace(request, temperature=1.0, max_tokens=max_tokens)
+        requests = [replace(drawn, seed=seed) for seed in range(at_once)]
     begun = time.perf_counter()
     try:
         answers = await asyncio.gather(*(model.generate(request) for request in requests))
@@ -117,31 +114,15 @@ async def speed(model: Backend, needs: Iterable[str], at_once: int = 16, max_tok
     return Speed(at_once, tokens, time.perf_counter() - begun)
 
 
-async def _tried(model: Backend, need: str, plain: Request) -> Tried:
-    if need == "pooling":
-        found = await _numbers(model)
-        return Tried(need, found if isinstance(found, str) else "")
+async def _tried(model: Backend, need: str, asked: Request | None) -> Tried:
     trial = TRIALS.get(need)
-    if trial is None:
+    if trial is None or asked is None:
         return Tried(need, known=False)
     try:
-        draws = await model.generate(trial.asked(plain))
+        draws = await model.generate(trial.asked(asked))
     except BackendError as error:
         return Tried(need, str(error))
     return Tried(need, "" if trial.holds(draws) else trial.complaint)
-
-
-async def _numbers(model: Backend) -> Request | str:
-    """The first request for numbers that is answered, or what is wrong with the last."""
-    wrong = ""
-    for request in NUMBERS:
-        try:
-            await model.generate(request)
-        except BackendError as error:
-            wrong = str(error)
-        else:
-            return request
-    return wrong
 
 
 def _is_json(text: str) -> bool:

@@ -11,7 +11,6 @@ import pytest
 from pydantic import ValidationError
 
 from branchwise.orchestrator.backends.stack import stacked
-from branchwise.orchestrator.backends.vllm_probe import probe
 from branchwise.orchestrator.backends.vllm_server import Options, VLLMServer, build
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
 from branchwise.orchestrator.core.message import assistant, user
@@ -267,20 +266,3 @@ def test_identity_says_what_changes_the_draws_and_not_where_they_are_made() -> N
 def test_addresses_that_are_wrong_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="url"):
         Options(model="m", **wrong)
-
-
-async def test_a_probe_says_what_a_server_is_and_heeds(vllm: VLLMLike) -> None:
-    (found,) = await probe(Options(url=vllm.url, model="m"))
-    assert (found.error, found.version, found.known_version, found.models) == ("", "0.32.0", True, ("m",))
-    assert found.works("continue_message")
-    assert not found.works("priority")
-    vllm.ignores_structure = True
-    (found,) = await probe(Options(url=vllm.url, model="m"))
-    assert not found.works("regex")
-
-
-async def test_a_probe_of_nobody_says_so(vllm: VLLMLike) -> None:
-    await vllm.stop()
-    (found,) = await probe(Options(url=vllm.url, model="m"))
-    assert "Cannot connect" in found.error
-    assert found.features == ()
