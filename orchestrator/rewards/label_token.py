@@ -1,19 +1,16 @@
 """Process reward of a model that writes a label after each step: the probability of the good one.
 
 1. For each step not scored yet: the problem and the steps up to it, as text.
-2. One token is drawn after that text; p(good) / (p(good) + p(bad)) from its log-probabilities is the step's
-   score.
+2. One token is drawn after that text; p(good) / (p(good) + p(bad)) from its log-probabilities (core/labels.py) is the
+   step's score.
 3. The step scores are reduced to the value: last for models trained on Monte Carlo labels, min or product for
    those trained on correctness.
 
-Math-Shepherd (arXiv 2312.08935) and its followers mark steps this way. A label that is not among the
-alternatives returned is taken at the least likely one's probability, an upper bound; if both are missing
-there is no score.
+Math-Shepherd (arXiv 2312.08935) and its followers mark steps this way.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from string import Template
 from typing import ClassVar, Literal
@@ -22,6 +19,7 @@ from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.labels import label_chance
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.request import Draw, Request
@@ -91,7 +89,8 @@ class LabelToken:
         except BackendError as error:
             return failed(str(error), self.source)
         scores = {
-            k: probability(label, self._options.good, self._options.bad) for k, label in zip(new, labels, strict=True)
+            k: label_chance(label, self._options.good, self._options.bad)
+            for k, label in zip(new, labels, strict=True)
         }
         values = [scores.get(k, step.score) for k, step in enumerate(steps)]
         if any(value is None for value in values):
@@ -106,7 +105,7 @@ class LabelToken:
             (label,) = await self._labels([self._request(trajectory, len(trajectory.steps))])
         except BackendError as error:
             return failed(str(error), self.source)
-        value = probability(label, self._options.good, self._options.bad)
+        value = label_chance(label, self._options.good, self._options.bad)
         if value is None:
             return failed("neither label is among the alternatives", self.source, label.text)
         return judged(value, scale="probability", source=self.source)
@@ -125,19 +124,6 @@ class LabelToken:
     def _ended(self, step: Step) -> str:
         end = self._options.step_end
         return step.text if step.text.endswith(end) else step.text + end
-
-
-def probability(draw: Draw, good: str, bad: str) -> float | None:
-    """p(good) / (p(good) + p(bad)) at a draw's first token; None where neither is listed."""
-    if not draw.logprobs:
-        return None
-    first = draw.logprobs[0]
-    top = {**dict(first.top), first.token: first.logprob}
-    if good not in top and bad not in top:
-        return None
-    least = min(top.values())
-    difference = top.get(bad, least) - top.get(good, least)
-    return 1.0 / (1.0 + math.exp(min(difference, 700.0)))
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:

@@ -26,13 +26,14 @@ Criticise each step in turn, under its own heading, `Step 1:` and so on. End eac
 `The step is \\boxed{correct}` or `The step is \\boxed{incorrect}`.
 """
 
-_NUMBERED: Final = re.compile(r"\s{0,20}Step[ \t]{0,4}[0-9]{1,4}[ \t]{0,4}[:.][ \t]{0,4}", re.IGNORECASE)
+_NUMBERED: Final = re.compile(r"\A\s{0,20}Step[ \t]{0,4}[0-9]{1,4}[ \t]{0,4}[:.](?![0-9])", re.IGNORECASE)
 _VERDICT: Final = re.compile(r"\\boxed\{\s{0,8}(?:\\text\{)?\s{0,8}(correct|incorrect)\s{0,8}\}", re.IGNORECASE)
 
 
 def numbered(steps: Sequence[str]) -> str:
-    """The steps, a paragraph each, under numbers that count from 1."""
-    return "\n\n".join(f"Step {k}: {_NUMBERED.sub('', step, count=1).strip()}" for k, step in enumerate(steps, 1))
+    """The steps, a paragraph each, under numbers that count from 1; of none, an empty one."""
+    bare = [_NUMBERED.sub("", step, count=1).strip() for step in steps or [""]]
+    return "\n\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, 1))
 
 
 def verdicts(text: str, count: int) -> tuple[bool, ...]:

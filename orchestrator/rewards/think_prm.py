@@ -65,9 +65,9 @@ class Options(PromptedOptions):
         1.0, gt=0, description="T, by which the labels' log-probabilities are divided."
     )
     decision: str = Field(DECISION, min_length=1, description="The question whose answer is the score.")
-    yes: str = Field("yes", min_length=1, description="The label of a correct solution, after the question.")
+    yes: str = Field("yes", min_length=1, description="The label of a correct solution, in any case.")
     no: str = Field("no", min_length=1, description="The label of a wrong one.")
-    alternatives: int = Field(8, ge=2, description="Log-probabilities asked for at the label's position.")
+    alternatives: int = Field(20, ge=2, description="Log-probabilities asked for at the label's position.")
     thinks: str = Field("<think>", description="What opens the model's thoughts; empty where it marks none.")
     has_thought: str = Field("</think>", description="What closes them.")
 
@@ -143,9 +143,8 @@ class ThinkPrm:
     async def _chain(self, trajectory: Trajectory, number: int) -> Chain:
         prompt, text, last = self._prompt(trajectory), "", ""
         left = self.options.max_tokens - RESERVED_TOKENS
-        triggers = ("", *islice(cycle(TRIGGERS), self.options.rounds - 1))
         try:
-            for trigger in triggers:
+            for trigger in ("", *islice(cycle(TRIGGERS), self.options.rounds - 1)):
                 if left < 1:
                     break
                 text += trigger
@@ -156,14 +155,15 @@ class ThinkPrm:
             decided = await self._decide(prompt, text)
         except BackendError as error:
             return Chain(text, lost=str(error))
-        score = label_chance(decided, self.options.yes, self.options.no, self.options.decision_temperature)
+        options = self.options
+        score = label_chance(decided, options.yes, options.no, options.decision_temperature, any_case=True)
         if score is None:
             return Chain(text + f"\n{self.options.decision} {decided.text}", lost="its decision is no label")
         return Chain(text, verdicts(last, len(trajectory.steps)), score)
 
     async def _think(self, trajectory: Trajectory, prompt: str, text: str, tokens: int, number: int) -> Draw:
         options = self.options
-        ends = (f"Step {len(_texts(trajectory)) + 1}:", options.decision, options.has_thought)
+        ends = (f"Step {max(1, len(trajectory.steps)) + 1}:", options.decision, options.has_thought)
         request = self.asked.request(
             prompt,
             begun=self._begun(text),
@@ -180,17 +180,14 @@ class ThinkPrm:
         return (await self.asked.model.generate(request))[0]
 
     def _prompt(self, trajectory: Trajectory) -> str:
-        return self.asked.filled(problem=trajectory.problem.text, steps=numbered(_texts(trajectory)))
+        steps = numbered([step.text for step in trajectory.steps])
+        return self.asked.filled(problem=trajectory.problem.text, steps=steps)
 
     def _begun(self, text: str, decide: bool = False) -> str:
         """What is written of the answer so far, and, to ``decide``, the question that its next word answers."""
         opening = f"{self.options.thinks}\n{OPENER}" if self.options.thinks else OPENER
         closing = f"\n{self.options.has_thought}" if self.options.has_thought else ""
         return opening + text + (f"{closing}\n{self.options.decision}" if decide else "")
-
-
-def _texts(trajectory: Trajectory) -> list[str]:
-    return [step.text for step in trajectory.steps] or [""]
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:

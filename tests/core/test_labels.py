@@ -28,8 +28,19 @@ def test_white_space_aside_the_spellings_of_a_label_add_up() -> None:
     assert label_chance(spelled, "A", "B") == pytest.approx(0.75)
 
 
+def test_case_tells_labels_apart_unless_it_is_not_to() -> None:
+    said = draw((" Yes", math.log(0.4)), ("yes", math.log(0.2)), ("No", math.log(0.2)))
+    assert label_chance(said, "yes", "no") == pytest.approx(0.5)
+    assert label_chance(said, "yes", "no", any_case=True) == pytest.approx(0.75)
+
+
 def test_a_label_not_listed_is_as_likely_as_the_least_likely_one() -> None:
     assert label_chance(draw(("A", math.log(0.6)), ("C", math.log(0.2))), "A", "B") == pytest.approx(0.75)
+
+
+def test_numbers_that_are_none_are_no_chances() -> None:
+    assert label_chance(draw(("A", -math.inf), ("B", -math.inf)), "A", "B") is None
+    assert label_chance(draw(("A", -1e6), ("B", -1e6 - 1)), "A", "B") == pytest.approx(1 / (1 + math.exp(-1)))
 
 
 def test_without_any_label_there_is_no_chance() -> None:

@@ -50,7 +50,8 @@ def test_a_mark_is_read(text: str, mark: float) -> None:
     [
         "", "I like it", "7 steps are right", "Score: N", "Score: 11", "Score: 0", "Score: -3", "Score: 7-8",
         "Score: 7/8", "Score: 75%", "Score: 7 to 9", "Score: 3 out of 5", "Score: 5\nScore: unknown", "Score: 1e1",
-        "Score: 7, 8", "<think>Score: 5", "Score: 5</think>", "Score: 7.5.2", "Score: 4 or 5", "nan", "inf", "Score: ٣",
+        "Score: 7, 8", "<think>Score: 5", "Score: 5</think>", "Score: 7.5.2", "Score: 4 or 5", "nan", "inf",
+        "Score: ٣",
     ],
 )  # fmt: skip
 def test_what_is_no_mark_is_none(text: str) -> None:

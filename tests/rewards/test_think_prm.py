@@ -134,6 +134,13 @@ async def test_an_empty_solution_is_verified_and_marked() -> None:
     assert "Step 2:" in backend.requests[0].stop
 
 
+def test_steps_are_numbered_anew() -> None:
+    steps = ["Step 4: as in Step 1: we add\n", "step 2. go", "Step 2.5 apples", ""]
+    renumbered = "Step 1: as in Step 1: we add\n\nStep 2: go\n\nStep 3: Step 2.5 apples\n\nStep 4: "
+    assert numbered(steps) == renumbered
+    assert numbered([]) == "Step 1: "
+
+
 def test_chains_share_their_verdicts() -> None:
     assert shares([(True, False), (), (True, True), (False, False)]) == pytest.approx((2 / 3, 1 / 3))
     assert shares([(), ()]) == ()
