@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import ConfigDict, Field, JsonValue, SecretStr, field_validator
@@ -24,6 +24,9 @@ class ServerOptions(ModelOptions):
     """Which model the server has, how long it may take, and what it can do beyond the common part."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
+
+    WORDLESS: ClassVar[frozenset[str]] = frozenset({"labels"})
+    """Capabilities that can't be declared: this kind has no words for them in its requests."""
 
     model: str = Field(min_length=1, description="The model's name on that server.")
     api_key: SecretStr | None = Field(None, description="Sent as bearer token; write ${OPENAI_API_KEY}.")
@@ -60,13 +63,17 @@ class ServerOptions(ModelOptions):
     @field_validator("capabilities")
     @classmethod
     def _check_capabilities(cls, declared: dict[str, bool]) -> dict[str, bool]:
-        if unknown := sorted(set(declared) - _NAMES):
-            raise ValueError(f"unknown capabilities {unknown}; there are {sorted(_NAMES)}")
+        if unknown := sorted(set(declared) - (known := _NAMES - cls.WORDLESS)):
+            raise ValueError(f"unknown capabilities {unknown}; there are {sorted(known)}")
         return declared
 
 
 class Options(ServerOptions):
     """Where the server is, which model it serves, and what this server can do beyond the common part."""
+
+    WORDLESS: ClassVar[frozenset[str]] = frozenset(
+        {"labels", "pooling", "prompt_logprobs", "choices", "regex", "priority"}
+    )
 
     kind: Literal["openai"] = "openai"
     url: str = Field(description="Base address, such as http://localhost:8000/v1.")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from branchwise.orchestrator.backends.openai import OpenAI, Options, build
 from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, Suspended
-from branchwise.orchestrator.core.message import assistant, system, user
+from branchwise.orchestrator.core.message import Tool, assistant, system, user
 from branchwise.orchestrator.core.request import Progress, Request
 from branchwise.orchestrator.core.usage import Usage
 from tests.server import Server, until
@@ -49,6 +49,20 @@ async def test_streamed_and_whole_answers_are_the_same(server: Server, form: str
     assert len(streamed) == 3
     assert all(d.text and d.logprobs and len(d.logprobs[0].top) == 2 for d in streamed)
     assert streamed[0].logprobs[0].top[0] == ("alt0", -2.0)
+
+
+async def test_tools_are_offered_in_chats_and_their_parameters_must_be_json(server: Server) -> None:
+    backend = backend_for(server, capabilities={"tools": True})
+    tools = (Tool("add", "Adds.", '{"type": "object", "properties": {"a": {"type": "integer"}}}'),)
+    await backend.generate(asked(tools=tools))
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    function = {"name": "add", "description": "Adds.", "parameters": schema}
+    assert server.seen.last_body["tools"] == [{"type": "function", "function": function}]
+    with pytest.raises(BackendError, match="in chats only"):
+        await backend.generate(Request(prompt="p", tools=tools))
+    with pytest.raises(BackendError, match="parameters of the tool 'add' are no JSON"):
+        await backend.generate(asked(tools=(Tool("add", "", "{"),)))
+    await backend.aclose()
 
 
 async def test_the_kth_of_n_is_the_draw_of_seed_plus_k(server: Server) -> None:
@@ -304,7 +318,14 @@ def test_identity_is_the_model_and_extra_but_not_the_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"url": "localhost:8000"}, {"url": "http://u:p@h/v1"}, {"capabilities": {"no": True}}, {"model": ""}]
+    "wrong",
+    [
+        {"url": "localhost:8000"},
+        {"url": "http://u:p@h/v1"},
+        {"capabilities": {"no": True}},
+        {"capabilities": {"pooling": True}},
+        {"model": ""},
+    ],
 )
 def test_wrong_options_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

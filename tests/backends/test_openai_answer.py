@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from branchwise.orchestrator.backends.openai_answer import Answer, Events
 from branchwise.orchestrator.backends.openai_errors import retry_after_seconds
 from branchwise.orchestrator.core.errors import BackendError
-from branchwise.orchestrator.core.message import user
+from branchwise.orchestrator.core.message import Tool, ToolCall, user
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.usage import Usage
 
@@ -153,3 +153,30 @@ def test_reasoning_and_cached_tokens_are_counted() -> None:
 )
 def test_retry_after_as_seconds_milliseconds_and_date(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after_seconds(headers, datetime(2026, 1, 1, tzinfo=UTC).timestamp()) == seconds
+
+
+def _called(*pieces: dict[str, object], whole: bool = False) -> Draw:
+    answer = Answer(Request(messages=(user("x"),), tools=(Tool("add"), Tool("stop"))), "here")
+    for piece in pieces:
+        part = {"index": 0, "message" if whole else "delta": piece, "finish_reason": "tool_calls" if whole else None}
+        answer.take([json.dumps({"choices": [part]}).encode()])
+    if not whole:
+        answer.take([json.dumps({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}).encode()])
+    return answer.draws()[0]
+
+
+def test_calls_of_tools_come_whole_or_in_pieces_and_their_arguments_stay_text() -> None:
+    def call(index: int | None, id: str | None, name: str | None, arguments: str) -> dict[str, object]:
+        function = {"arguments": arguments} | ({"name": name} if name else {})
+        return {"function": function} | ({"id": id} if id else {}) | ({} if index is None else {"index": index})
+
+    pieces = [
+        {"role": "assistant", "content": None, "tool_calls": [call(0, "c1", "add", "")]},
+        {"tool_calls": [call(0, None, None, '{"a": ')]},
+        {"tool_calls": [call(1, "c2", "stop", "{"), call(0, None, None, "1}")]},
+        {"tool_calls": [call(1, None, None, "not JSON")]},
+    ]
+    whole = [call(None, "c1", "add", '{"a": 1}'), call(None, "c2", "stop", "{not JSON")]
+    expected = (ToolCall("c1", "add", '{"a": 1}'), ToolCall("c2", "stop", "{not JSON"))
+    for draw in (_called(*pieces), _called({"role": "assistant", "tool_calls": whole}, whole=True)):
+        assert (draw.text, draw.finish, draw.tool_calls) == ("", "end", expected)
