@@ -153,12 +153,14 @@ class PairJudge(Protocol):
 class Grade:
     """The task's verdict on a final answer: correct in [0, 1], or ungraded (None) where there is no key.
 
-    ``failure`` says that there is a key, and why the answer could not be held against it.
+    ``failure`` says that there is a key, and why the answer could not be held against it. ``canonical`` is the key's
+    form where it is another one than core.answers gives it.
     """
 
     correct: float | None
     expected: str | None = None
     failure: Failure | None = None
+    canonical: str | None = None
 
 
 Answering = Callable[[Trajectory], Answer | Awaitable[Answer | None] | None]

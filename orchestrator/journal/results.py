@@ -63,12 +63,12 @@ def problem_from(problem_id: str, payload: str) -> Problem:
 
 
 def _grade_row(grade: Grade) -> list[Any]:
-    failure = [[grade.failure.boundary, grade.failure.message]] if grade.failure else []
-    return [grade.correct, grade.expected, *failure]
+    failure = [grade.failure.boundary, grade.failure.message] if grade.failure else None
+    return [grade.correct, grade.expected, failure, grade.canonical]
 
 
-def _grade(correct: float | None, expected: str | None, failure: Any = None) -> Grade:
-    return Grade(correct, expected, Failure(*failure) if failure else None)
+def _grade(correct: float | None, expected: str | None, failure: Any = None, form: str | None = None) -> Grade:
+    return Grade(correct, expected, Failure(*failure) if failure else None, form)
 
 
 def _trajectory(problem: Problem, row: Any) -> Trajectory:

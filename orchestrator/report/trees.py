@@ -37,9 +37,14 @@ def trees_of(run: ReadRun, count: int, wanted: Sequence[str]) -> Iterator[Tree]:
     others = [problem_id for problem_id in finished + open_ones if problem_id not in asked_for]
     for problem_id in asked_for + others[: max(0, count - len(asked_for))]:
         result = results.get(problem_id)
-        expected = result.grade.expected if result is not None and result.grade else None
         for search in inspectable(run.journal, run.journal.searches(run.problems[problem_id])):
-            yield shown_tree(run.name, search, selected_by(result), expected, _algorithm(run, search))
+            yield shown_tree(run.name, search, selected_by(result), _key(result), _algorithm(run, search))
+
+
+def _key(result: Result | None) -> str | None:
+    """The canonical form of the right answer, where it is known."""
+    grade = result.grade if result is not None else None
+    return (grade.canonical or canonical(grade.expected)) if grade is not None else None
 
 
 def _chosen(results: Sequence[Result], count: int) -> list[Result]:
@@ -50,13 +55,11 @@ def _chosen(results: Sequence[Result], count: int) -> list[Result]:
     return kept + right[: count - len(kept)]
 
 
-def shown_tree(
-    strategy: str, search: SearchRecord, selected: Selected, expected: str | None, algorithm: str = ""
-) -> Tree:
-    """The tree of one search; ``expected`` is the right answer where it is known."""
+def shown_tree(strategy: str, search: SearchRecord, selected: Selected, key: str | None, algorithm: str = "") -> Tree:
+    """The tree of one search; ``key`` is the canonical form of the right answer, where it is known."""
     tree, (statistics, note) = networkx.DiGraph(), _statistics(search)
     grow(tree, search, {}, selected)
-    known = {node_id(lineage): one for lineage, one in statistics.items()}
+    known, forms = {node_id(lineage): one for lineage, one in statistics.items()}, _forms(search)
     return Tree(
         graph=TreeFacts(
             strategy=strategy,
@@ -65,7 +68,9 @@ def shown_tree(
             scale=_scale(search),
             note="; ".join(filter(None, (_ended(search), note))),
         ),
-        nodes=tuple(_node(name, node, known.get(name), expected) for name, node in tree.nodes(data=True)),
+        nodes=tuple(
+            _node(name, node, known.get(name), _right(node, forms, key)) for name, node in tree.nodes(data=True)
+        ),
         edges=tuple(Edge(source=source, target=target) for source, target in tree.edges()),
     )
 
@@ -83,9 +88,19 @@ def _statistics(search: SearchRecord) -> tuple[Statistics, str]:
         return {}, CHANGED
 
 
-def _node(name: str, node: Mapping[str, Any], known: NodeStatistics | None, expected: str | None) -> Node:
+def _forms(search: SearchRecord) -> dict[str, str]:
+    """The canonical form of each answer, as the task gave it."""
+    told = [decision for decision in search.decisions if isinstance(decision, Told)]
+    answers = [candidate.answer for each in told for candidate in each.outcome.candidates]
+    return {answer.text: answer.canonical for answer in answers if answer is not None}
+
+
+def _right(node: Mapping[str, Any], forms: Mapping[str, str], key: str | None) -> bool | None:
     answer = node.get("answer")
-    correct = canonical(answer) == canonical(expected) if answer is not None and expected is not None else None
+    return forms.get(answer, canonical(answer)) == key if answer is not None and key is not None else None
+
+
+def _node(name: str, node: Mapping[str, Any], known: NodeStatistics | None, correct: bool | None) -> Node:
     facts = {key: node[key] for key in SHOWN if key in node}
     if known is not None:
         facts |= {"visits": known.visits, "value": known.value, "prior": known.prior, "extra": dict(known.extra)}

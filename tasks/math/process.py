@@ -23,7 +23,7 @@ MAX_REMEMBERED: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one formula may take."""
+    """What one formula may take: processor time and memory."""
 
     seconds: float = 5.0
     megabytes: int = 1024
@@ -81,7 +81,7 @@ class Worker:
 
     def _cause(self, process: subprocess.Popen[str]) -> str:
         code = process.wait()
-        if code == -signal.SIGALRM:
+        if code == -signal.SIGPROF:
             return f"a formula took longer than {self._limits.seconds:g} s"
         if code == OUT_OF_MEMORY:
             return f"a formula took more than {self._limits.megabytes} MB"

@@ -43,7 +43,9 @@ class Options(_Options):
     path: Path = Field(description="The file, JSON Lines; a relative path starts at the working directory.")
     layout: Name = Field("math", description="Where a line keeps question and key: as GSM8K, MATH-500 or AIME do.")
     prompt: str = Field(PROMPT, description="Template of the user message; {question} is the problem's text.")
-    seconds: float = Field(5.0, gt=0, le=600, description="Time for one formula; what takes longer is not graded.")
+    seconds: float = Field(
+        5.0, gt=0, le=600, description="Processor time for one formula; what takes longer is not graded."
+    )
     megabytes: int = Field(1024, ge=512, description="Memory of the worker process that reads formulas.")
 
     @field_validator("prompt")
@@ -82,12 +84,14 @@ class MathTask:
     async def grade(self, problem_id: str, answer: str | None) -> Grade:
         """1 for an answer equal to the key, else 0; a failure where that can't be told. KeyError: unknown problem."""
         expected = self._rows[problem_id].answer
-        if answer is None or canonical(answer) == canonical(expected):
-            return Grade(float(answer is not None), expected)
         try:
-            return Grade(float(await self._form(answer) == await self._form(expected)), expected)
+            key = await self._form(expected)
+            right = answer is not None and key == await self._form(answer)
         except SandboxError as error:
-            return Grade(None, expected, error.failure())
+            if canonical(answer) != canonical(expected):
+                return Grade(None, expected, error.failure())
+            return Grade(1.0, expected)
+        return Grade(float(right), expected, canonical=key)
 
     def _stated(self, trajectory: Trajectory) -> str | None:
         if not self._numbers:

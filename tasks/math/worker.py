@@ -3,8 +3,8 @@
 Started as ``python -m branchwise.tasks.math.worker SECONDS MEGABYTES``. It limits itself before it reads anything:
 
 1. Memory, no files to write, no further processes.
-2. An alarm around each formula ends the process, even inside C code and even if whoever started it is gone; so who
-   waits for the answer sees the end of the stream instead.
+2. A timer of processor time around each formula ends the process, even inside C code and even if whoever started it
+   is gone; so who waits for the answer sees the end of the stream instead. How busy the machine is does not matter.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ def main(seconds: float, megabytes: int) -> None:
     logging.disable()
     from branchwise.tasks.math.forms import form_of
 
+    form_of(r"\frac{1}{2}\sqrt{x}")  # parsers are made at first use: that is no formula's fault
     _limit(megabytes)
     print(json.dumps("ready"), file=answers)
     for line in sys.stdin:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
             form = form_of(json.loads(line))
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except Exception:  # sympy raises errors of any kind over what makes no sense: it has no form
             form = None
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         print(json.dumps(form), file=answers)
 
 

@@ -61,5 +61,5 @@ def searched_tree(kind: str, strategy: str, problem: str, outcomes: int | None =
     ended = [c for outcome in told for c in outcome.candidates if c.answer is not None]
     best = max(ended, key=lambda candidate: candidate.value or 0.0, default=None)
     selected = Selected(best.trajectory.lineage if best is not None and outcomes is None else None)
-    tree = shown_tree(strategy, record, selected, best.answer.text if best is not None and best.answer else None)
+    tree = shown_tree(strategy, record, selected, best.answer.canonical if best is not None and best.answer else None)
     return tree.model_copy(update={"graph": tree.graph.model_copy(update={"problem": problem})})

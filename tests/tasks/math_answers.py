@@ -67,7 +67,7 @@ SPELLINGS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 HOSTILE: tuple[str, ...] = (
-    "9^{9^{9^{9}}}", "10^{10^{10}}", "(10^7)!", r"\sum_{i=1}^{10^9} i^i", "(" * 400, r"\frac{" * 100,
+    "9^{9^{9^{9}}}", "(10^7)!", "(" * 400, r"\frac{" * 100,
     "2^{1/" * 50 + "}" * 50, "x" * 900, r"\boxed{" * 50, r"\input{/etc/passwd}", "__import__('os').system('true')",
     "1/0", r"\frac{0}{0}", "\x00", "\ud800", "{}" * 200, r"\lim_{x\to 0}\frac1x",
 )  # fmt: skip

@@ -14,6 +14,8 @@ from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.journal.results import result_from, result_json
+from branchwise.orchestrator.report.trees import shown_tree
+from branchwise.orchestrator.workflow.tree import Selected
 from branchwise.tasks.math import Options, build
 from branchwise.tasks.math.task import MathTask
 
@@ -153,6 +155,10 @@ def test_spellings_vote_together_and_are_graded_alike(tmp_path: Path) -> None:
     assert len(result.votes) == 2
     assert sum(count for _, count in result.votes) == 24
     assert result.grade.correct == float(result.votes[0][0] != "3")
+    (record,) = result.record()
+    tree = shown_tree("vote", record, Selected(), result.grade.canonical)
+    right = {node.answer: node.correct for node in tree.nodes if node.answer}
+    assert right == {r"2\sqrt{2}": True, r"\sqrt{8}": True, r"\frac{4}{\sqrt{2}}": True, "3": False, "3.0": False}
 
 
 def test_a_run_says_that_an_answer_could_not_be_graded_and_remembers_it(tmp_path: Path) -> None:
