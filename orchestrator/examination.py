@@ -17,14 +17,17 @@ from pydantic import SecretStr
 
 from branchwise.orchestrator.backends.listening import Listener, listener
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
+from branchwise.orchestrator.core.message import assistant, user
 from branchwise.orchestrator.core.options import ModelOptions
+from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.plugins import find
-from branchwise.orchestrator.trials import Speed, Tried, speed, tried
+from branchwise.orchestrator.trials import Speed, Tried, plain, speed, tried
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.validate import needs_of, parts_of
 
 TRY_SECONDS = 60.0
+PROBLEM, SOLUTION = "1+1", "1+1=2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +57,55 @@ def needs(loaded: Loaded) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for place, role, options in parts_of(loaded.workflow):
         for model, wanted in needs_of(loaded.workflow, place, role, options).items():
-            found[model] |= wanted - {"chat", "completion"} if "pooling" in wanted else wanted
+            found[model] |= {"pooling"} if "pooling" in wanted else wanted
     return {name: frozenset(found[name]) for name in loaded.workflow.models}
+
+
+def numbers(loaded: Loaded, model: str) -> Request | None:
+    """What the first reward over this pooling model would ask it for, about a solution of one step."""
+    for _, _, options in parts_of(loaded.workflow):
+        if getattr(options, "model", None) != model:
+            continue
+        tag: str = getattr(options, "step_tag", "")
+        if getattr(options, "ask", "") == "score":
+            return Request(prompt=PROBLEM, document=SOLUTION, pooling="score", max_tokens=0)
+        if getattr(options, "style", "completion") == "chat":
+            said = (user(PROBLEM), assistant(SOLUTION + tag))
+            return Request(messages=said, pooling="token_classify" if tag else "classify", max_tokens=0)
+        text = f"{PROBLEM}\n{SOLUTION}{tag}"
+        return Request(prompt=text, pooling="token_classify" if tag else "classify", max_tokens=0)
+    return None
 
 
 async def examine(loaded: Loaded) -> list[Examined]:
     """Every model of the workflow, one after the other."""
-    return [await _examined(name, loaded.model(name), wanted) for name, wanted in needs(loaded).items()]
+    return [
+        await _examined(name, loaded.model(name), wanted, numbers(loaded, name))
+        for name, wanted in needs(loaded).items()
+    ]
 
 
-async def _examined(name: str, options: ModelOptions, wanted: frozenset[str]) -> Examined:
+async def _examined(name: str, options: ModelOptions, wanted: frozenset[str], asked: Request | None) -> Examined:
     heard = {url: await asyncio.to_thread(listener, url, _key(options)) for url in addresses(options)}
     found = Examined(name, options.kind, heard)
     model = str(getattr(options, "model", ""))
     advice = tuple(line for url, one in heard.items() for line in advised(f"models.{name}", url, one, model, wanted))
     if advice:
         return replace(found, advice=advice)
-    return await _asked(found, _patient(options), wanted)
+    return await _tried(found, _patient(options), wanted, asked if "pooling" in wanted else None)
 
 
-async def _asked(found: Examined, options: ModelOptions, wanted: frozenset[str]) -> Examined:
+async def _tried(found: Examined, options: ModelOptions, wanted: frozenset[str], numbers: Request | None) -> Examined:
     try:
         model: Backend = find("backend", options.kind).module.build(options)
     except (BackendError, ConfigError) as error:
         return replace(found, advice=(f"models.{found.name}: {error}",))
     try:
-        results = tuple(await tried(model, wanted))
+        results = tuple(await tried(model, wanted, numbers))
         lacking = tuple(
             f"models.{found.name}: needed for '{one.need}', and it fails: {one.wrong}" for one in results if one.wrong
         )
-        burst = None if lacking else await speed(model, wanted)
+        burst = None if lacking else await speed(model, numbers or plain(wanted))
     finally:
         await model.aclose()
     return replace(found, tried=results, speed=burst, advice=lacking)

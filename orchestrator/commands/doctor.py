@@ -35,9 +35,7 @@ def doctor(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
 
 def _row(one: Examined) -> tuple[str, ...]:
     heard = list(dict.fromkeys(map(_serves, one.listeners.values())))
-    tried = [
-        f"{trial.need}{'' if trial.known else ' (not tried)'}{' FAILS' if trial.wrong else ''}" for trial in one.tried
-    ]
+    tried = [f"{trial.need}{' FAILS' if trial.wrong else ''}" for trial in one.tried if trial.known]
     where, needs = ", ".join(one.listeners) or "in process", ", ".join(tried) or "-"
     return one.name, one.kind, where, "; ".join(heard) or "-", needs, _speed(one)
 

@@ -126,6 +126,19 @@ def test_a_workflow_that_is_wrong_is_refused_as_by_check(shell: Shell) -> None:
     shell("doctor", shell.workflow(max_tokens="max_token")).refused("w.yaml:8", "max_token")
 
 
+def test_each_replica_is_asked(shell: Shell, server: ServerProcess) -> None:
+    with ServerProcess() as gone:
+        dead = gone.url
+    text = FLOW.format(url=server.url, model="m", style="chat", reward="", can="").replace(', prompt: "$problem"', "")
+    text = text.replace("kind: openai", "kind: vllm_server").replace(
+        f'url: "{server.url}"', f'urls: ["{server.url}", "{dead}"]'
+    )
+    ran = shell("doctor", shell.write("w.yaml", text))
+    assert ran.code == 2
+    assert ran.out.count("nothing usable answers") == 1
+    assert f"models.policy.url: nothing usable answers at {dead}" in ran.out
+
+
 @contextmanager
 def stub(pages: dict[str, Any], status: int = 404, choices: list[Any] | None = None) -> Iterator[str]:
     """A server that has these pages, answers posts with ``choices``, and the rest with ``status``."""
