@@ -25,7 +25,7 @@ from examples.training.vocabulary import BOS, EOS, PAD, SPECIALS, Vocabulary
 
 _Q8 = gguf.GGMLQuantizationType.Q8_0
 _LETTERS = {"\n": "\u010a", " ": "\u0120"}
-CHAT_TEMPLATE = "{% for m in messages %}{{ m.content }}{% if m.role != 'assistant' %}\n{% endif %}{% endfor %}"
+CHAT_TEMPLATE = "{% for m in messages %}{{ m.content }}{{ '\\n' if m.role != 'assistant' else '' }}{% endfor %}"
 """A chat is read as the plain text: the problem, a newline, and what was written so far."""
 _UNUSED_MERGE = "\u00ff \u00fe"
 _GGUF_LAYER_NAMES = {
