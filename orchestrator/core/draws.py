@@ -75,12 +75,13 @@ def draw_key(identity: Identity, request: Request, sibling: int = 0) -> bytes:
     """
     form = "m" if request.messages else "p" if request.prompt is not None else "t"
     seed = None if request.seed is None else (request.seed + sibling) % 2**31
-    settings = (
+    settings: tuple[object, ...] = (
         identity.model, identity.weights, identity.tokenizer, identity.template, identity.bos,
         form, request.max_tokens, request.temperature, request.top_p, request.stop, request.keep_stop,
         request.logprobs, request.json_schema, seed, sibling if seed is None else 0,
-        *((name, value) for name in _KEYED_IF_SET if (value := getattr(request, name))),
     )  # fmt: skip
+    if request.special:
+        settings += tuple((name, value) for name in _KEYED_IF_SET if (value := getattr(request, name)))
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
     digest.update(prompt_text(request).encode("utf-8", "surrogatepass"))
     return digest.digest()

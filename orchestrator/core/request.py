@@ -56,8 +56,22 @@ class Request:
     def __post_init__(self) -> None:
         if (bool(self.messages) + (self.prompt is not None) + (self.token_ids is not None)) != 1:
             raise ValueError("a request holds exactly one of messages, prompt and token_ids")
-        if self.n < 1 or self.max_tokens < (0 if self.pooling or self.prompt_logprobs else 1):
+        if self.n < 1 or self.max_tokens < 1 - self.special:
             raise ValueError("n and max_tokens are at least 1")
+        if self.special:
+            self._check_special()
+
+    @property
+    def special(self) -> bool:
+        """Whether it asks for anything that few requests ask for, and not every backend knows."""
+        return bool(
+            self.pooling or self.document is not None or self.prompt_logprobs or self.labels or self.choices
+            or self.regex is not None or self.tools
+        )  # fmt: skip
+
+    def _check_special(self) -> None:
+        if not (self.max_tokens or self.pooling or self.prompt_logprobs):
+            raise ValueError("max_tokens is at least 1")
         if self.pooling is not None and (self.n > 1 or self.max_tokens):
             raise ValueError("a pooling model answers once, without tokens: n is 1 and max_tokens 0")
         if (self.pooling == "score") != (self.document is not None) or (self.pooling == "score" and not self.prompt):
@@ -157,7 +171,7 @@ REFUSED_IF_UNKNOWN = ("pooling", "prompt_logprobs", "labels", "choices", "regex"
 
 def refuse_unknown(request: Request, capabilities: Capabilities) -> None:
     """BackendError where a request asks for what its backend does not know, and would answer without."""
-    for name in REFUSED_IF_UNKNOWN:
+    for name in REFUSED_IF_UNKNOWN if request.special else ():
         if getattr(request, name) and not getattr(capabilities, name):
             raise BackendError(f"'{name}' was asked of a model whose backend does not know it")
 
