@@ -21,7 +21,8 @@ PLAN_FILE = "plan.json"
 class NodeFacts(BaseModel):
     """What a node of the workflow does, for those who read the journal without the workflow's parts at hand.
 
-    ``models`` says which model has which role; ``most_draws`` is the policy's part at most, on one problem.
+    ``models`` says which model has which role, or which models, with commas between. ``most_draws`` is the policy's
+    part at most, on one problem.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

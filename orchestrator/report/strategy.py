@@ -133,8 +133,9 @@ def _lost_at(result: Result) -> str:
 def _models(manifest: Manifest) -> tuple[ModelShown, ...]:
     roles: dict[str, dict[str, None]] = {}
     for node in manifest.nodes.values():
-        for role, model in node.models.items():
-            roles.setdefault(model, {})[role] = None
+        for role, models in node.models.items():
+            for model in models.split(", "):
+                roles.setdefault(model, {})[role] = None
     shown = []
     for name, identity in manifest.models.items():
         facts = {key: value for key, value in identity.items() if key != "model" and value not in ("", None)}

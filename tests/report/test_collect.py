@@ -61,6 +61,15 @@ async def test_counts_tokens_and_rows_come_from_the_journal(tmp_path: Path) -> N
     assert one.models[0].roles == ("policy",)
 
 
+async def test_a_reward_of_several_models_has_them_all(tmp_path: Path) -> None:
+    judges = {name: {"kind": "scripted", "answers": ["[[A]]", "[[B]]"]} for name in ("writer", "judge")}
+    reward = {"kind": "against_reference", "model": "writer", "judge": {"kind": "pair_judge", "model": "judge"}}
+    plan = workflow(reward=reward)
+    report = await ran(tmp_path / "r", plan={**plan, "models": {**plan["models"], **judges}})
+    roles = sorted(model.roles for model in report.strategies[0].models)
+    assert roles == [("policy",), ("verifier",), ("verifier",)]
+
+
 async def test_a_search_by_difficulty_is_described_briefly_and_draws_nothing_twice(tmp_path: Path) -> None:
     bins = [{"up_to": 0.1, "algorithm": {"kind": "greedy"}}, {"algorithm": {"kind": "best_of_n", "n": 16}}]
     plan = workflow(algorithm={"kind": "by_difficulty", "bins": bins})
