@@ -16,6 +16,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from branchwise.orchestrator.core.spoken import spoken
+
 TAIL_CHARACTERS: Final = 80
 OPENS: Final = "<answer>"
 CLOSES: Final = "</answer>"
@@ -26,7 +28,7 @@ _STRENGTH: Final = re.compile(r"(?<![\w.,/+\u2212-])(-[123]|\+?[123])(?![\w/%]|[
 
 def tagged(text: str) -> float | None:
     """1 for ``[[A]]`` at the end of a text, 0 for ``[[B]]``."""
-    tail = text[-TAIL_CHARACTERS:]
+    tail = text[-TAIL_CHARACTERS:] if spoken(text) else ""  # a thought that never ended decides nothing
     first, second = "[[A]]" in tail, "[[B]]" in tail
     return float(first) if first != second else None
 
@@ -51,9 +53,9 @@ def signed(text: str) -> float | None:
 
 def last_block(text: str) -> str:
     """What stands in the last ``<answer>`` block; nothing where there is none, or where it was cut off."""
-    before, closed, _ = text.rpartition(CLOSES)
+    before, closed, after = spoken(text).rpartition(CLOSES)
     _, opened, inside = before.rpartition(OPENS)
-    return inside if closed and opened and OPENS not in text[len(before) :] else ""
+    return inside if closed and opened and OPENS not in after else ""
 
 
 def majority(preferences: Sequence[float | None]) -> float | None:

@@ -44,6 +44,8 @@ def liking(text: str, form: str = "<answer>[[{}]]</answer>") -> Speaking:
         ("[[A]]" + "." * 76, None),
         ("[[A]]" + "." * 75, 1),
         ("[[C]] A", None),
+        ("<think>surely [[A]]", None),
+        ("<think>hm</think>[[A]]", 1),
         ("", None),
     ],
 )
@@ -82,6 +84,8 @@ def test_think_rm_reads_the_last_strength_of_the_last_block(text: str, found: in
         ("<answer>[[A]]</answer>", 1),
         ("<answer>AB</answer>", None),
         ("<answer></answer>", None),
+        ("<think><answer>B</answer></think><answer>A</answer>", 1),
+        ("<think><answer>B</answer>", None),
         ("A", None),
     ],
 )
