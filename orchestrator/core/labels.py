@@ -1,6 +1,7 @@
 """Labels: how likely a model is to say one label rather than another, read at the first token that it drew.
 
-1. Alternatives that are a label, white space (and, if wanted, case) aside, add up to its probability.
+1. Alternatives that are a label, or the beginning of one and not of the other, add up to its probability: a label may
+   be longer than a token. White space (and, if wanted, case) does not count.
 2. A label that is not listed is taken at the least likely alternative's probability, an upper bound; where both are
    missing there is no chance to speak of.
 3. With l for the logarithms of both, the chance of the first is exp(l_1 / T) / (exp(l_1 / T) + exp(l_2 / T)): T is a
@@ -25,7 +26,11 @@ def label_chance(
     first = draw.logprobs[0]
     alternatives = {**dict(first.top), first.token: first.logprob}.items()
     listed = [(_plain(token, any_case), logprob) for token, logprob in alternatives if math.isfinite(logprob)]
-    found = [[logprob for token, logprob in listed if token == _plain(label, any_case)] for label in (one, other)]
+    this, that = _plain(one, any_case), _plain(other, any_case)
+    found = [
+        [logprob for token, logprob in listed if _tells(token, label, rest)]
+        for label, rest in ((this, that), (that, this))
+    ]
     if not any(found):
         return None
     least = min(logprob for _, logprob in listed)
@@ -35,6 +40,10 @@ def label_chance(
 
 def _plain(token: str, any_case: bool) -> str:
     return token.strip().casefold() if any_case else token.strip()
+
+
+def _tells(token: str, label: str, other: str) -> bool:
+    return token == label or (token != "" and label.startswith(token) and not other.startswith(token))
 
 
 def _summed(logprobs: Sequence[float]) -> float:

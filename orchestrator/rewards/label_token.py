@@ -38,14 +38,23 @@ class Options(_Options):
     model: str = Field(description="Name of the model that writes the labels.")
     prompt: str = Field("$problem\n$steps", description="Template of the text before the label.")
     step_end: str = Field("\n", description="Each step is made to end with this.")
-    good: str = Field("+", min_length=1, description="Label of a good step.")
-    bad: str = Field("-", min_length=1, description="Label of a bad step.")
+    good: str = Field("+", min_length=1, description="Label of a good step; may be longer than a token.")
+    bad: str = Field("-", min_length=1, description="Label of a bad step: another from its first token on.")
     reducer: Reducer = Field(description="How the step scores become the value.")
     every_step: bool = Field(
         True, description="False, for reducer last: only the last step is scored, for one token a judgement."
     )
     alternatives: int = Field(8, ge=2, description="Log-probabilities asked for at the label's position.")
     max_steps: int = Field(32, gt=0, description="A solution with more steps is not judged.")
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Options:
+        good, bad = self.good.split(), self.bad.split()
+        if not good or not bad or good[0] == bad[0]:
+            raise ValueError(
+                "labels are told apart at their first word: put what both begin with at the prompt's end"
+            )
+        return self
 
     @model_validator(mode="after")
     def _last_only(self) -> Options:
@@ -68,8 +77,9 @@ class LabelToken:
         return await together([self._score(trajectory) for trajectory in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """A label a new step, each after the longest possible text."""
-        steps = min(self._options.max_steps, max_new_tokens, max_new_steps or max_new_tokens)
+        """A label for each step that has no score and each new one, after the longest possible text."""
+        without = sum(step.score is None for step in trajectory.steps)
+        steps = min(self._options.max_steps, without + min(max_new_tokens, max_new_steps or max_new_tokens))
         if not self._options.every_step:
             steps = 1
         tokens, exact = self._model.count_prompt(self._request(trajectory, len(trajectory.steps)))

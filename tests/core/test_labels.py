@@ -58,3 +58,18 @@ def test_it_is_a_probability_and_the_other_label_has_the_rest(
     assert (one is None) == (other is None)
     if one is not None and other is not None:
         assert one + other == pytest.approx(1)
+
+
+def test_pieces_of_a_longer_label_add_up_and_common_beginnings_tell_nothing() -> None:
+    said = draw((" cor", math.log(0.3)), (" correct", math.log(0.3)), ("inc", math.log(0.2)), ("", math.log(0.1)))
+    assert label_chance(said, "correct", "incorrect") == pytest.approx(0.75)
+    assert label_chance(draw(("in", math.log(0.9))), "incorrect", "inconclusive") is None
+    assert label_chance(draw(("1", math.log(0.6)), ("10", math.log(0.3))), "1", "10") == pytest.approx(2 / 3)
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.floats()), min_size=1), st.text(min_size=1), st.text(min_size=1))
+def test_hostile_alternatives_give_a_probability_or_nothing(
+    top: list[tuple[str, float]], one: str, other: str
+) -> None:
+    found = label_chance(draw(*top), one, other)
+    assert found is None or 0 <= found <= 1
