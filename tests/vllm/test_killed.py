@@ -1,0 +1,77 @@
+"""`kill -9` of a server in mid-run: with two replicas it costs retries; with one the run waits until it is back.
+
+The tests are in this order, since the last ones leave the spare server dead.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from branchwise.orchestrator.core.result import Result
+from tests.vllm.server import Server
+from tests.vllm.test_stories import BEAM, flow, right, solved
+
+PROBLEMS = 48
+WRITTEN_TOKENS = 200
+
+
+def killed_in_mid_run(
+    server: Server, run: Callable[[], list[Result]], then: Callable[[], None] = lambda: None
+) -> list[Result]:
+    """What the run brings, the server killed once it has written something for it; ``then`` follows at once."""
+    before, over = server.metric("vllm:generation_tokens_total"), threading.Event()
+
+    def kill() -> None:
+        while server.metric("vllm:generation_tokens_total") < before + WRITTEN_TOKENS:
+            if over.wait(0.02):
+                return
+        server.kill()
+        then()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        return run()
+    finally:
+        over.set()
+        killer.join()
+
+
+def test_the_only_server_is_killed_and_started_again(spare: Server, note: list[str]) -> None:
+    down = [0.0, 0.0]
+
+    def again() -> None:
+        down[0] = time.monotonic()
+        spare.start()
+        spare.wait()
+        down[1] = time.monotonic()
+
+    alone = flow(BEAM, spare, retries=30)
+    results = killed_in_mid_run(spare, lambda: solved(alone, problems=PROBLEMS), again)
+    ended = time.monotonic()
+    assert all(result.answer is not None for result in results)
+    assert not any(result.failures for result in results)
+    note.append(f"the only server killed in mid-run: back after {down[1] - down[0]:.0f} s, all {PROBLEMS} problems "
+                f"answered {ended - down[1]:.1f} s later")  # fmt: skip
+
+
+def test_one_of_two_replicas_is_killed(policy: Server, spare: Server, note: list[str]) -> None:
+    both = flow(BEAM, policy)
+    both["models"]["policy"] |= {"url": None, "urls": [policy.url, spare.url]}
+    calm = solved(both, problems=PROBLEMS)
+    begun = time.monotonic()
+    results = killed_in_mid_run(spare, lambda: solved(both, problems=PROBLEMS))
+    took = time.monotonic() - begun
+    assert all(result.answer is not None for result in results)
+    assert not any(result.failures for result in results)
+    note.append(f"one of two replicas killed in mid-run: all {PROBLEMS} problems answered in {took:.1f} s, "
+                f"{right(results)} right ({right(calm)} without)")  # fmt: skip
+
+
+def test_the_only_server_is_killed_and_stays_away(spare: Server, note: list[str]) -> None:
+    """It is dead since the last test: every candidate is lost, said so, and the run ends."""
+    results = solved(flow(BEAM, spare, retries=1), problems=2)
+    assert all(result.answer is None and result.failures for result in results)
+    note.append(f"the only server killed for good: {results[0].failures[0].message}")

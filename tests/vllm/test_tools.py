@@ -1,0 +1,89 @@
+"""What is run beside a server: `branchwise doctor`, examples/gpu_check.py and the benchmark of saturation."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from branchwise.orchestrator.cli import main
+from tests.vllm.server import Server
+from tests.vllm.test_stories import BEAM, flow, on
+
+ROOT = Path(__file__).parents[2]
+
+
+def doctor(workflow: object, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Exit code and output of `branchwise doctor`."""
+    path = folder / "w.yaml"
+    path.write_text(yaml.safe_dump(workflow))
+    code = main(["doctor", str(path)], {})
+    return code, capsys.readouterr().out
+
+
+@pytest.fixture
+def judged(policy: Server, process: Server) -> dict[str, object]:
+    """A workflow with a policy and a process model."""
+    workflow = flow(BEAM, policy)
+    workflow["models"]["judge"] = on(process, runner="pooling")
+    workflow["nodes"]["search"]["reward"] = {
+        "kind": "process_model", "model": "judge", "step_tag": "#", "style": "completion", "reducer": "min",
+    }  # fmt: skip
+    return workflow
+
+
+def test_doctor_on_healthy_servers(
+    judged: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str], note: list[str]
+) -> None:
+    code, out = doctor(judged, tmp_path, capsys)
+    note.append(f"branchwise doctor:\n{out}")
+    assert code == 0
+    assert "tokens/s" in out
+    assert "scores/s" in out
+
+
+def test_doctor_on_a_policy_that_only_scores(
+    process: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = doctor(flow(BEAM, process), tmp_path, capsys)
+    assert code == 2
+    assert "models.policy: this server scores texts (it was started with --runner pooling) and can't write" in out
+
+
+def test_doctor_on_a_reward_that_only_writes(
+    judged: dict[str, object], policy: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = {"policy": on(policy), "judge": on(policy, runner="pooling")}
+    code, out = doctor({**judged, "models": models}, tmp_path, capsys)
+    assert code == 2
+    assert "models.judge: this server writes texts and gives no scores: start it with --runner pooling" in out
+
+
+def ran(*arguments: str) -> str:
+    """The output of a module that is run from the repository's top."""
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_gpu_check_runs_on_the_cpu(policy: Server, note: list[str]) -> None:
+    bench = ("--vllm", str(policy.python), "--tokenizer", str(policy.folder))
+    out = ran("examples.gpu_check", "--url", policy.url, "--model", policy.name, "--problems", "8", *bench)
+    note.append(out.strip())
+    assert "vLLM's benchmark: " in out
+
+
+def test_saturation_counts_the_same_requests(policy: Server, note: list[str]) -> None:
+    small = ("--problems", "8", "--pairs", "1", "--json")
+    rows = json.loads(ran("tests.benchmarks.vllm_saturation", "--url", policy.url, "--model", policy.name, *small))
+    assert [row["search"] for row in rows] == ["best-of-8", "beam"]
+    for row in rows:
+        note.append(
+            f"{row['search']}: {row['tokens_per_second']:.0f} tokens/s, bare {row['bare_tokens_per_second']:.0f}"
+        )
+        assert row["requests"] > 8
+        assert row["share"] > 0
