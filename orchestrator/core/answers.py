@@ -87,6 +87,19 @@ def canonical(text: str | None) -> str | None:
     return None
 
 
+def unwrapped(text: str) -> str:
+    """An answer without what stands around it (step 1); empty for what is too long to be an answer."""
+    current = text.strip()
+    for _ in range(_MAX_PASSES):
+        if len(current) > MAX_CHARACTERS:
+            return ""
+        following = _unwrap(current)
+        if following == current:
+            break
+        current = following
+    return current
+
+
 def number(text: str | None) -> Fraction | None:
     """The exact value of an answer that is a number, else None."""
     form = canonical(text)

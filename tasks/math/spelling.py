@@ -17,7 +17,7 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from branchwise.orchestrator.core.answers import MAX_CHARACTERS, canonical, number
+from branchwise.orchestrator.core.answers import MAX_CHARACTERS, canonical, number, unwrapped
 
 _NAMES: Final = (
     "arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln|exp|max|min|gcd|lcm|sqrt|"
@@ -76,10 +76,10 @@ def formula(text: str) -> str:
 
 
 def without_units(text: str) -> str:
-    """The text without quotes of mathematics around it and without the units at its end."""
-    current = text.strip()[: MAX_CHARACTERS + 1].strip("$").rstrip(". ")
+    """The text without what stands around it and without the units at its end."""
+    current = unwrapped(text).strip("$")
     for _ in range(3):
-        shorter = _BARE_UNIT.sub("", _TEXT_UNIT.sub(_unless_it_counts, current)).strip()
+        shorter = unwrapped(_BARE_UNIT.sub("", _TEXT_UNIT.sub(_unless_it_counts, current)))
         if shorter == current:
             break
         current = shorter
