@@ -33,7 +33,7 @@ HEAVY = {
     "langgraph": {"orchestrator/workflow/compile.py"},
     "langsmith": {"orchestrator/workflow/compile.py"},
     "asyncio_throttle": {"orchestrator/backends/limiting.py"},
-    "vllm": set(),
+    "vllm": {"orchestrator/backends/vllm_engine.py"},
     "docker": set(),
     "sympy": {"tasks/math/forms.py"},
     "math_verify": {"tasks/math/forms.py"},
