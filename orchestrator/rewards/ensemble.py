@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, Literal, Self
+from typing import Any, ClassVar, Final, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,7 @@ class Options(_Options, Generic[R]):
     """Who judges, and how it becomes one value."""
 
     kind: Literal["ensemble"] = "ensemble"
+    scores_steps: ClassVar[bool] = False
     rewards: tuple[R, ...] = Field(
         min_length=2,
         description="The members: rewards, with their options.",

@@ -35,6 +35,7 @@ class Options(PresentedOptions):
 
     kind: Literal["outcome_model"] = "outcome_model"
     source: ClassVar[Source] = "learned"
+    scores_steps: ClassVar[bool] = False
     ask: Literal["classify", "score"] = Field("classify", description="classify: a classifier; score: a reranker.")
     activation: Activation = Field("none", description="What is made of the raw number; none: a raw score.")
     column: int = Field(0, description="Which of the model's numbers; -1 is the last.")

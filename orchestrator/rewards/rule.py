@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,7 @@ class Options(_Options):
     """Which function, and what its numbers mean."""
 
     kind: Literal["rule"] = "rule"
+    scores_steps: ClassVar[bool] = False
     callable: str = Field(
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
         description="The function, as package.module:function; called with a Trajectory.",

@@ -50,6 +50,14 @@ class Options(WrapperOptions[R], Generic[R]):
     step_reducer: RawReducer = Field("sum", description="How transformed step scores become the value.")
 
     @model_validator(mode="after")
+    def _has_steps(self) -> Self:
+        if self.transform in OF_STEPS and not getattr(self.reward, "scores_steps", True):
+            raise ValueError(
+                f"{self.reward.kind} gives one value and no step scores that could be made {self.transform}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _has_references(self) -> Self:
         if (self.transform in OF_STEPS) == bool(self.references):
             wanted = "takes no references" if self.references else "needs references"

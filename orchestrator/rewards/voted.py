@@ -64,6 +64,11 @@ class Options(WrapperOptions[R], Generic[R]):
         return scale_of(self.reward)
 
     @property
+    def scores_steps(self) -> bool:
+        """False: the votes are values."""
+        return False
+
+    @property
     def reducer(self) -> None:
         """None: the votes are values, not step scores."""
         return None

@@ -46,6 +46,11 @@ class WrapperOptions(Options, Generic[R]):
         return getattr(self.reward, "wants_world", False)
 
     @property
+    def scores_steps(self) -> bool:
+        """False where the other reward is known to give one value and no step scores."""
+        return getattr(self.reward, "scores_steps", True)
+
+    @property
     def reducer(self) -> Reducer | None:
         """How the other reward makes one value of its steps' values; None where it has but one verdict."""
         return getattr(self.reward, "reducer", None)

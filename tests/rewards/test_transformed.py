@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from branchwise.orchestrator.core.judgement import Judgement
 from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.rewards.transformed import Transformed
 from tests.rewards.asking import built, judgement, options_of, solution
 
 RAW = {"kind": "rule", "callable": f"{__name__}:first_number", "scale": "raw"}
@@ -59,8 +61,21 @@ async def test_the_steps_keep_the_scores_of_the_other_reward() -> None:
     assert (await judgement(reward, WRONG_IN_THE_MIDDLE)).step_values == (1.0, 0.0, 1.0)
 
 
-async def test_without_step_scores_there_is_nothing_to_transform() -> None:
-    found = await judgement(built(kind="transformed", reward=RAW, transform="clipped"), solution("2"))
+def test_without_step_scores_there_is_nothing_to_transform() -> None:
+    outcome = {"kind": "outcome_model", "model": "rm"}
+    for reward in (
+        RAW,
+        outcome,
+        {"kind": "gated", "reward": RAW},
+        {"kind": "ensemble", "rewards": [outcome, outcome]},
+    ):
+        with pytest.raises(ValidationError, match="no step scores"):
+            options_of(kind="transformed", reward=reward, transform="clipped")
+
+
+def test_a_reward_that_gave_no_step_scores_this_time_is_a_failure() -> None:
+    options = options_of(kind="transformed", reward=STEPS, transform="clipped")
+    found = Transformed(options, built(**STEPS))._transformed(Judgement(0.5))
     assert found.failure is not None
     assert "no step scores" in found.failure.message
 
