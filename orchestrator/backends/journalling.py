@@ -40,10 +40,11 @@ class Journalled(Wrapping):
 
         BackendError, which goes on no record, where the backend does not know what is asked.
         """
-        refuse_unknown(request, self.capabilities)
+        capabilities = self.capabilities
+        refuse_unknown(request, capabilities)
         keys = [draw_key(self.identity, request, k) for k in range(request.n)]
         draws: list[Draw | None] = [await self._known(key) for key in keys]
-        in_one = self.capabilities.n and self.capabilities.seeds_increment and request.seed is not None
+        in_one = capabilities.n and capabilities.seeds_increment and request.seed is not None
         runs = _runs(draws, in_one)
         if runs:
             await together([self._send(request, run, keys, draws) for run in runs])

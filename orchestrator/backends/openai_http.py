@@ -85,12 +85,11 @@ class Connection:
             raise self._broken(error) from error
 
     def _address(self, path: str) -> URL:
-        from yarl import URL
+        if path not in self._urls:
+            from yarl import URL
 
-        known = self._urls.get(path)
-        if known is None:
-            known = self._urls[path] = URL(joined(self._url, path))
-        return known
+            self._urls[path] = URL(joined(self._url, path))
+        return self._urls[path]
 
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp

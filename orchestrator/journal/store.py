@@ -1,6 +1,6 @@
 """The journal: one SQLite file a run, the write-ahead record of every draw, decision and result.
 
-1. Rows are queued in order and written in one transaction at the next turn of the event loop: no timer.
+1. Rows are queued and written in one transaction at the next turn of the event loop, a table's in order: no timer.
 2. A call is in flight until its row is committed; after ``kill -9`` those calls, and no others, are paid again.
 3. One writer: a lock file names the process that holds the run directory.
 
@@ -47,7 +47,7 @@ class Journal:
         self.replay_only = replay_only
         self.failure: JournalError | None = None
         self.on_failure: Callable[[], object] = lambda: None
-        self._queue: list[tuple[str, tuple[object, ...]]] = []
+        self._queue: dict[str, list[tuple[object, ...]]] = {}
         self._unwritten: dict[bytes, StoredDraw] = {}
         self._scheduled = False
         self._lock: IO[str] | None = lock(directory) if directory else None
@@ -191,7 +191,7 @@ class Journal:
     def _write(self, sql: str, values: tuple[object, ...]) -> None:
         if self.failure is not None:
             raise self.failure
-        self._queue.append((sql, values))
+        self._queue.setdefault(sql, []).append(values)
         if self._scheduled:
             return
         try:
@@ -206,16 +206,16 @@ class Journal:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is queued, in order, in one transaction. JournalError where the disk refuses."""
+        """Write what is queued in one transaction. JournalError where the disk refuses."""
         if self.failure is not None:
             raise self.failure
         if not self._queue:
             return
-        queue, self._queue = self._queue, []
+        queue, self._queue = self._queue, {}
         try:
             self._db.execute("BEGIN")
-            for sql, values in queue:
-                self._db.execute(sql, values)
+            for sql, rows in queue.items():
+                self._db.executemany(sql, rows)
             self._db.execute("COMMIT")
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
             with suppress(sqlite3.Error):
