@@ -8,6 +8,7 @@ VLLM := $(VENV)-vllm
 # A further index for torch's CPU build, where pip's own has none: https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 WHEELS ?= .wheels
+WORKERS ?= 2
 OUT ?= runs/$@-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help demo evaluate test test-live test-train test-alfworld vllm-cpu test-vllm check format benchmark wheel clean
@@ -58,7 +59,7 @@ evaluate: $(VENV)/.local
 	@$(BIN)/branchwise evaluate examples/evaluate.yaml --out $(OUT)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not live"
+	$(BIN)/python -m pytest -m "not live" -n $(WORKERS)
 
 test-live: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "live and not alfworld and not vllm"
