@@ -25,7 +25,7 @@ from branchwise.orchestrator.backends.vllm_adapter import Loading
 from branchwise.orchestrator.backends.vllm_answer import TokenAnswer
 from branchwise.orchestrator.backends.vllm_boundary import Boundaries
 from branchwise.orchestrator.backends.vllm_health import Watch
-from branchwise.orchestrator.backends.vllm_options import GENERATES, Options, capabilities_of
+from branchwise.orchestrator.backends.vllm_options import GENERATES, POOLS, Options, capabilities_of
 from branchwise.orchestrator.backends.vllm_pooling import pooled, pooling_fields, pooling_path
 from branchwise.orchestrator.backends.vllm_replicas import Replica, Replicas
 from branchwise.orchestrator.backends.vllm_request import Wording, sent
@@ -38,6 +38,7 @@ from branchwise.orchestrator.core.usage import Usage
 __all__ = ["CAPABILITIES", "Options", "VLLMServer", "build"]
 
 CAPABILITIES = GENERATES
+VARIANTS = {"runner: pooling": POOLS}
 """Of a server that writes; one that pools has others."""
 
 capabilities = capabilities_of

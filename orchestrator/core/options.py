@@ -17,7 +17,8 @@ A task's ``seed`` is the run's, unless its options set one; it only matters to t
 A kind that calls models also defines ``needs(options)``: which capabilities it wants of which model. A reward's
 options say where its judgements come from, as a field or class variable ``source`` (a core.judgement.Source),
 so that it is known before any model is loaded. A backend may define ``check(options)``, which raises ConfigError
-for what is wrong with them, a missing file say, without loading anything.
+for what is wrong with them, a missing file say, without loading anything; and ``VARIANTS``: what it can do if told
+so, by what has to be said to it.
 
 The Options of a search that is composed of others (search/by_difficulty.py) are generic: the options of these others
 stand in fields of a type variable, for which workflow/spec.py puts in every kind that is not generic itself, and the

@@ -134,11 +134,10 @@ def _wrong_needs(loaded: Loaded, world: World | None) -> Iterator[Wrong]:
                 yield Wrong((*place, "model"), f"no model '{model}'{suggestion(model, list(workflow.models))}")
                 continue
             for need in sorted(need for need in wanted if not _can(loaded.model(model), need)):
-                able = [kind.name for kind in usable("backend").values() if getattr(kind.module.CAPABILITIES, need)]
                 yield Wrong(
                     place,
                     f"model '{model}' ({workflow.models[model].kind}) lacks '{need}'; "
-                    f"backends that have it: {', '.join(able) or 'none'}",
+                    f"backends that have it: {', '.join(_able(need)) or 'none'}",
                 )
 
 
@@ -164,6 +163,15 @@ def capabilities_of(model: Options) -> Capabilities:
     declared: Any = getattr(module, "capabilities", None)
     result: Capabilities = declared(model) if declared is not None else module.CAPABILITIES
     return result
+
+
+def _able(need: str) -> Iterator[str]:
+    """The kinds of backends that can do this, and what has to be said to those that can't do it unasked."""
+    for kind in usable("backend").values():
+        ways = {"": kind.module.CAPABILITIES, **getattr(kind.module, "VARIANTS", {})}
+        way = next((way for way, capabilities in ways.items() if getattr(capabilities, need)), None)
+        if way is not None:
+            yield f"{kind.name} ({way})" if way else kind.name
 
 
 def _can(model: Options, need: str) -> bool:

@@ -82,6 +82,15 @@ def test_a_chat_with_a_model_that_has_no_chat_template(shell: Shell) -> None:
     run_refused(shell, shell.write("w.yaml", "\n".join(text)), "w.yaml:8", "model 'm' (embedded) lacks 'chat'")
 
 
+def test_a_reward_that_scores_with_a_model_that_writes(shell: Shell) -> None:
+    text = shell.workflow().read_text() + "    reward: {kind: outcome_model, model: v}\n"
+    text = text.replace("models:\n", 'models:\n  v: {kind: vllm_server, url: "http://localhost:1/v1", model: v}\n')
+    workflow = shell.write("w.yaml", text)
+    shell("check", workflow).refused(
+        "w.yaml:10", "'v' (vllm_server) lacks 'pooling'", "vllm_server (runner: pooling)"
+    )
+
+
 def test_a_prompt_that_does_not_exist(shell: Shell) -> None:
     workflow = shell.workflow(max_tokens="prompt: sovler, max_tokens")
     run_refused(shell, workflow, "prompt 'sovler'", "solver")
