@@ -21,9 +21,9 @@ for what is wrong with them, a missing file say, without loading anything; and `
 so, by what has to be said to it.
 
 The Options of a search that is composed of others (search/by_difficulty.py) are generic: the options of these others
-stand in fields of a type variable, for which workflow/spec.py puts in every kind that is not generic itself, and the
-other generic ones, over kinds that are not: parts of parts are at most two deep. The variable ``AnyJudge`` stands for
-the judges of pairs instead. Such a part builds the others by ``module_of(options).build``.
+stand in fields of a type variable, for which workflow/spec.py puts in every kind of the role, this one included. The
+variable ``AnyJudge`` stands for the judges of pairs instead. Such a part builds the others by
+``module_of(options).build``.
 """
 
 from __future__ import annotations

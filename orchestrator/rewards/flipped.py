@@ -42,6 +42,8 @@ class Options(WrapperOptions[R], Generic[R]):
     def _probabilities(self) -> Self:
         if scale_of(self.reward) != "probability":
             raise ValueError("only probabilities are flipped")
+        if self.reward.kind == self.kind:
+            raise ValueError("flipped already: say the whole share once")
         return self
 
     @property

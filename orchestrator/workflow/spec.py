@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypeAliasType
 
 from branchwise.orchestrator.core import tournaments
 from branchwise.orchestrator.core.budget import Budget
@@ -15,30 +16,15 @@ from branchwise.orchestrator.plugins import Role, usable
 END = "end"
 
 
-def _one_of(role: Role) -> Any:
-    """The tagged union of a role's options; those of broken plug-ins are left out.
-
-    Generic ones are of the others: of the plain ones and of each other, over the plain ones.
-    """
-    options = [kind.module.Options for kind in usable(role).values()]
-    plain = [each for each in options if not _is_generic(each)]
-    inner = {each: _over(each, plain) for each in options}
-    return _tagged([_over(each, [inner[other] for other in options if other is not each]) for each in options])
-
-
-def _over(options: Any, others: list[Any]) -> Any:
-    """Generic options with these in their variable's place, every judge's where that is AnyJudge; others as is."""
-    if not _is_generic(options):
-        return options
-    return options[Judge if options.__parameters__[0] is AnyJudge else _tagged(others)]
-
-
-def _tagged(options: list[Any]) -> Any:
+def _one_of(role: Role, itself: Any) -> Any:
+    """The tagged union of a role's options, where generic ones hold ``itself``; broken plug-ins are left out."""
+    options = [_over(kind.module.Options, itself) for kind in usable(role).values()]
     return Annotated[Union[tuple(options)], Field(discriminator="kind")]  # noqa: UP007 - made at run time
 
 
-def _is_generic(options: Any) -> bool:
-    return bool(getattr(options, "__parameters__", ()))
+def _over(options: Any, itself: Any) -> Any:
+    variables = getattr(options, "__parameters__", ())
+    return options[Judge if variables[0] is AnyJudge else itself] if variables else options
 
 
 if TYPE_CHECKING:
@@ -47,9 +33,10 @@ if TYPE_CHECKING:
     Judge: TypeAlias = Options
     Agent: TypeAlias = Options
     Model: TypeAlias = ModelOptions
-else:
-    Judge = _one_of("judge")
-    Algorithm, Reward, Agent, Model = map(_one_of, ("search", "reward", "agent", "backend"))
+else:  # names that stand for the unions, as parts of a role may hold parts of that role, in any depth
+    Judge, Algorithm, Reward = (TypeAliasType(name, f"_{name}") for name in ("Judge", "Algorithm", "Reward"))
+    _Judge, _Algorithm, _Reward = _one_of("judge", Judge), _one_of("search", Algorithm), _one_of("reward", Reward)
+    Agent, Model = _one_of("agent", None), _one_of("backend", None)
 
 
 class _Closed(BaseModel):

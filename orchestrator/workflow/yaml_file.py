@@ -7,12 +7,14 @@ environment that the caller hands over. 4. Validate against the closed model.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeAliasType
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.plugins import broken, misplaced, suggestion
@@ -175,6 +177,7 @@ def _keys(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _into(current: Any, part: str | int) -> Any:
+    current = _meant(current)
     if isinstance(current, type) and issubclass(current, BaseModel):
         return _keys(current).get(str(part))
     origin, arguments = get_origin(current), get_args(current)
@@ -190,9 +193,16 @@ def _into(current: Any, part: str | int) -> Any:
     return _into(named[0], part) if named else None
 
 
+def _meant(current: Any) -> Any:
+    """What an alias of a type that may hold itself stands for (workflow/spec.py)."""
+    if not isinstance(current, TypeAliasType):
+        return current
+    return getattr(sys.modules[str(current.__module__)], current.__value__)
+
+
 def _choices(current: Any) -> list[type[BaseModel]]:
     found = []
-    for argument in get_args(current):
+    for argument in map(_meant, get_args(current)):
         if isinstance(argument, type) and issubclass(argument, BaseModel):
             found.append(argument)
         else:

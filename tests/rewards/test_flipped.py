@@ -124,7 +124,7 @@ async def test_failures_stay_failures() -> None:
 def test_only_probabilities_and_not_twice() -> None:
     with pytest.raises(ValidationError, match="only probabilities are flipped"):
         options_of({**RULE, "scale": "raw"}, 0.1)
-    with pytest.raises(ValidationError, match="flipped"):
+    with pytest.raises(ValidationError, match="flipped already"):
         options_of({"kind": "flipped", "share": 0.1, "reward": CALCULATOR}, 0.1)
 
 
