@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Literal, get_args
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.core.options import ModelOptions, Options
+from branchwise.orchestrator.core.options import JudgingOptions, ModelOptions, Options
 
 Role = Literal["search", "reward", "judge", "agent", "backend", "task"]
 FOLDERS: dict[Role, str] = {
@@ -33,6 +33,7 @@ FOLDERS: dict[Role, str] = {
     "backend": "branchwise.orchestrator.backends",
     "task": "branchwise.tasks",
 }
+_ROOTS: dict[Role, type[Options]] = {"backend": ModelOptions, "reward": JudgingOptions, "judge": JudgingOptions}
 _ALSO: dict[Role, tuple[str, ...]] = {"backend": ("CAPABILITIES",)}
 
 
@@ -126,7 +127,7 @@ def _fault(kind: Kind) -> str:
     except (Exception, SystemExit) as error:  # whatever somebody else's code raises is told, and harms nobody else
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
     options = getattr(module, "Options", None)
-    root = ModelOptions if kind.role == "backend" else Options
+    root = _ROOTS.get(kind.role, Options)
     if not (isinstance(options, type) and issubclass(options, root)):
         return f"it defines no Options (a subclass of {root.__module__}.{root.__name__})"
     if get_args(options.model_fields["kind"].annotation) != (kind.name,):

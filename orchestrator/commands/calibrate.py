@@ -20,12 +20,11 @@ from typing import Any
 from branchwise.orchestrator.core.calibration import Calibration
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Scale
-from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.core.options import JudgingOptions, needs_of_part
 from branchwise.orchestrator.evaluation.calibrating import Graded, Method, expected_error, fitted, reliability
 from branchwise.orchestrator.evaluation.graded import graded_answers
 from branchwise.orchestrator.journal.manifest import Manifest
 from branchwise.orchestrator.journal.reader import recorded
-from branchwise.orchestrator.rewards.wrapping import needs_of
 from branchwise.orchestrator.workflow.load import read_workflow
 from branchwise.orchestrator.workflow.spec import SearchNode
 
@@ -114,12 +113,12 @@ def _whose(directory: Path, manifest: Manifest, environment: Mapping[str, str]) 
     plan: Any = manifest.plan
     workflow = read_workflow(plan, environment, Path(manifest.directory), manifest.source).workflow
     nodes = [node for node in workflow.nodes.values() if isinstance(node, SearchNode)]
-    rewards: list[Options] = [node.reward for node in nodes if node.reward is not None]
+    rewards: list[JudgingOptions] = [node.reward for node in nodes if node.reward is not None]
     if len(rewards) != 1:
         raise ConfigError(f"{directory}: {len(rewards)} of its searches have a reward; a calibration is that of one")
     if rewards[0].kind == "calibrated":
         raise ConfigError(f"{directory}: its reward is calibrated already; run the reward in it by itself")
-    models = {name: manifest.models[name] for name in needs_of(rewards[0]) if name in manifest.models}
+    models = {name: manifest.models[name] for name in needs_of_part(rewards[0]) if name in manifest.models}
     return Whose(rewards[0].model_dump(mode="json"), models)
 
 

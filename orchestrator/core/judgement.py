@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from branchwise.orchestrator.core.errors import Failure
 
 Scale = Literal["probability", "logit", "raw"]
 Source = Literal["learned", "judge", "rule", "tool", "oracle"]
+STRONGEST: Final[tuple[Source, ...]] = ("oracle", "judge", "learned", "tool", "rule")
+"""The source of what several had a part in is the first of these that one of them has."""
 
 
 @dataclass(frozen=True, slots=True)

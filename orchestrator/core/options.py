@@ -14,11 +14,11 @@ task       tasks/NAME/                 ``build(options, *, seed: int = 0) -> Tas
 =========  ==========================  ======================================================
 
 A task's ``seed`` is the run's, unless its options set one; it only matters to tasks that draw their problems.
-A kind that calls models also defines ``needs(options)``: which capabilities it wants of which model. A reward's
-options say where its judgements come from, as a field or class variable ``source`` (a core.judgement.Source),
-so that it is known before any model is loaded. A backend may define ``check(options)``, which raises ConfigError
-for what is wrong with them, a missing file say, without loading anything; and ``VARIANTS``: what it can do if told
-so, by what has to be said to it.
+A kind that calls models also defines ``needs(options)``: which capabilities it wants of which model. The options of
+rewards and of judges of pairs are ``JudgingOptions``. A reward's say where its judgements come from, as a field or
+class variable ``source`` (a core.judgement.Source), so that it is known before any model is loaded. A backend may
+define ``check(options)``, which raises ConfigError for what is wrong with them, a missing file say, without loading
+anything; and ``VARIANTS``: what it can do if told so, by what has to be said to it.
 
 The Options of a search that is composed of others (search/by_difficulty.py) are generic: the options of these others
 stand in fields of a type variable, for which workflow/spec.py puts in every kind of the role, this one included. The
@@ -33,12 +33,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.judgement import STRONGEST, Source
 from branchwise.orchestrator.core.request import Identity
 from branchwise.orchestrator.core.roles import Answering, Backend
+from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.usage import Usage
 
 
@@ -49,8 +52,66 @@ class Options(BaseModel):
 
     kind: str
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Of generic options: without the names of all kinds that they may hold."""
+        return cls.__name__
 
-AnyJudge = TypeVar("AnyJudge", bound=Options)
+
+class JudgingOptions(Options):
+    """Options of a reward or of a judge of pairs: they tell what it is like, with all the parts within it."""
+
+    @property
+    def within(self) -> tuple[JudgingOptions, ...]:
+        """The options of the parts right within this one, in the order of their fields."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        parts = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+        return tuple(part for part in parts if isinstance(part, JudgingOptions))
+
+    @property
+    def wants_world(self) -> bool:
+        """Whether it reads what a world gave."""
+        return any(part.wants_world for part in self.within)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether its verdict is a sample: with another seed it may be another one."""
+        return any(part.sampled for part in self.within)
+
+    @property
+    def scores_steps(self) -> bool:
+        """False where it is known to give one value and no step scores."""
+        return True
+
+    def reseeded(self, k: int) -> Self:
+        """The same; where it is sampled with other seeds, which no other ``k`` has, in the parts within it too."""
+        if not self.sampled:
+            return self
+        fields = {name: _reseeded(getattr(self, name), name, k) for name in type(self).model_fields}
+        return self.model_copy(update=fields)
+
+
+def _reseeded(value: Any, name: str, k: int) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_reseeded(part, "", k) for part in value)
+    if isinstance(value, JudgingOptions):
+        return value.reseeded(k)
+    return seed_by_content(value, "copy", k) if name == "seed" else value
+
+
+def source_of(options: JudgingOptions) -> Source:
+    """Where its judgements come from: of its own source and those of all parts within it the strongest.
+
+    ConfigError where one of them declares none.
+    """
+    own: Source | None = getattr(options, "source", None)
+    sources = {*map(source_of, options.within), *([own] if own is not None else [])}
+    if not sources:
+        raise ConfigError(f"reward kind '{options.kind}' does not declare its source (Options.source)")
+    return next(source for source in STRONGEST if source in sources)
+
+
+AnyJudge = TypeVar("AnyJudge", bound=JudgingOptions)
 """In generic options: those of any judge of pairs."""
 
 
@@ -59,11 +120,11 @@ def module_of(options: Options) -> Any:
     return sys.modules[type(options).__module__]
 
 
-def needs_of_part(options: Options) -> dict[str, frozenset[str]]:
-    """Which capabilities a part within another one wants of which model."""
+def needs_of_part(options: JudgingOptions) -> dict[str, frozenset[str]]:
+    """Which capabilities a reward or a judge wants of which model, its own first, with all the parts within it."""
     needs: Any = getattr(module_of(options), "needs", None)
-    found: dict[str, frozenset[str]] = needs(options) if needs is not None else {}
-    return found
+    own: dict[str, frozenset[str]] = needs(options) if needs is not None else {}
+    return merged_needs(own, *map(needs_of_part, options.within))
 
 
 def merged_needs(*needs: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field
 
 from branchwise.orchestrator.core.message import assistant, system, user
-from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.core.options import JudgingOptions
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.usage import Usage
@@ -24,7 +24,7 @@ SOURCE = "learned: the model was trained to judge in this way; judge: it was onl
 """What the option ``source`` of a paper's reward model says, which any model may stand in for."""
 
 
-class PromptedOptions(Options):
+class PromptedOptions(JudgingOptions):
     """Options of every part that asks a model for its judgement."""
 
     model: str = Field(description="Name of the model that is asked, from the workflow's models.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from string import Template
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,8 +16,7 @@ from branchwise.orchestrator.core.errors import BackendError, RewardFailure
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.labels import label_chance
 from branchwise.orchestrator.core.message import user
-from branchwise.orchestrator.core.options import Options as _Options
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend, Pair
 from branchwise.orchestrator.core.together import together
@@ -30,10 +29,11 @@ PROMPT = (
 )
 
 
-class Options(_Options):
+class Options(JudgingOptions):
     """Options of the model as a judge of pairs."""
 
     kind: Literal["ab_prompt"] = "ab_prompt"
+    source: ClassVar[Source] = "judge"
     model: str = Field(description="Name of the model that compares.")
     prompt: str = Field(PROMPT, description="Template; $problem, $first and $second are filled in.")
     style: Literal["chat", "completion"] = Field(
@@ -48,7 +48,7 @@ class Options(_Options):
 class AbPrompt:
     """Asks a model about pairs."""
 
-    source: Source = "judge"
+    source: Source = Options.source
 
     def __init__(self, options: Options, model: Backend) -> None:
         self._options, self._model = options, model

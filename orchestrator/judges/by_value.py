@@ -8,25 +8,25 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
-from branchwise.orchestrator.core.options import Options as _Options
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.roles import Pair
 from branchwise.orchestrator.core.selection import logistic
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 
-class Options(_Options):
+class Options(JudgingOptions):
     """Options of the judge by value."""
 
     kind: Literal["by_value"] = "by_value"
     temperature: float = Field(1.0, ge=1e-6, description="The difference is divided by it.")
+    source: ClassVar[Source] = "rule"
     wants_reward: ClassVar[bool] = True
 
 
 class ByValue:
     """Compares the values that candidates have already."""
 
-    source: Source = "rule"
+    source: Source = Options.source
 
     def __init__(self, temperature: float) -> None:
         self._temperature = temperature

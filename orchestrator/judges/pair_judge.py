@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -78,6 +78,7 @@ class Options(PromptedOptions):
     """Options of the generative judge of pairs."""
 
     kind: Literal["pair_judge"] = "pair_judge"
+    source: ClassVar[Source] = "judge"
     parsing: Parsing = Field("rm_r1", description="Whose form of verdict is asked for ($form) and read.")
     swap: bool = Field(True, description="Ask in both orders.")
     samples: int | None = Field(None, gt=0, description="Of each order; default: of rm_r1 1, of think_rm 4.")
@@ -89,6 +90,11 @@ class Options(PromptedOptions):
         if self.drawn.samples > 1 and not self.drawn.temperature:
             raise ValueError("samples of temperature 0 are all the same: give a temperature, or draw one sample")
         return self
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the samples have a temperature."""
+        return self.drawn.temperature > 0
 
     @property
     def drawn(self) -> Paper:
@@ -117,7 +123,7 @@ class PairJudge:
 
     options: Options
     asked: Prompted
-    source: Source = "judge"
+    source: Source = Options.source
 
     async def compare(self, pairs: Sequence[Pair]) -> list[Judgement]:
         """1, 0 or one half for each, or why nothing could be said."""

@@ -20,8 +20,7 @@ from pydantic import Field, model_validator
 from branchwise.orchestrator.core.errors import BackendError, RewardFailure
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed
-from branchwise.orchestrator.core.options import AnyJudge, Parts, merged_needs, module_of, needs_of_part
-from branchwise.orchestrator.core.options import Options as _Options
+from branchwise.orchestrator.core.options import AnyJudge, JudgingOptions, Parts, module_of
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.prompting import Prompted, Style
 from branchwise.orchestrator.core.request import Request
@@ -32,11 +31,12 @@ from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 
-class Options(_Options, Generic[AnyJudge]):
+class Options(JudgingOptions, Generic[AnyJudge]):
     """Who compares, and with what."""
 
     kind: Literal["against_reference"] = "against_reference"
     source: ClassVar[Source] = "judge"
+    scores_steps: ClassVar[bool] = False
     judge: AnyJudge = Field(description="Who compares: any judge of pairs that asks a model.")
     given: str | None = Field(None, description="The key of the problem's public metadata that holds the reference.")
     model: str | None = Field(None, description="Or the name of the model that writes the reference.")
@@ -45,11 +45,6 @@ class Options(_Options, Generic[AnyJudge]):
     temperature: float = Field(0.0, ge=0, description="Of the reference: 0 is the greedy answer.")
     max_tokens: int = Field(512, gt=0, description="Most tokens of the reference.")
     seed: int = Field(0, ge=0, description="Of the reference where it is sampled.")
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """A name without those of all judges."""
-        return cls.__name__
 
     @model_validator(mode="after")
     def _comparable(self) -> Self:
@@ -61,6 +56,11 @@ class Options(_Options, Generic[AnyJudge]):
                 "writes a reference, or by `given`, the key of the problem's metadata that holds one"
             )
         return self
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the reference is written at a temperature, or the judge is sampled."""
+        return (self.model is not None and self.temperature > 0) or super().sampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,8 @@ def _answer(problem: Problem, text: str) -> Candidate:
 
 
 def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
-    """The judge's, and to be asked for a reference."""
-    writing = {options.model: frozenset[str]({options.style})} if options.model is not None else {}
-    return merged_needs(writing, needs_of_part(options.judge))
+    """To be asked for a reference; the judge's own are merged with it."""
+    return {options.model: frozenset({options.style})} if options.model is not None else {}
 
 
 def build(options: Options[Any], parts: Parts) -> AgainstReference:

@@ -21,8 +21,7 @@ from pydantic import Field
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
-from branchwise.orchestrator.core.options import Options as _Options
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.rewards.equations import Equation, Evaluate, equations, holds
@@ -33,7 +32,7 @@ _OPERATION: Final = re.compile(r"[-+*/][0-9]{1,12}")
 _LINE: Final = re.compile(r"(-?[0-9]{1,12}) ?([-+*/]) ?([0-9]{1,12}) ?= ?(-?[0-9]{1,12})")
 
 
-class Options(_Options):
+class Options(JudgingOptions):
     """How the steps are read and summed up."""
 
     kind: Literal["calculator"] = "calculator"

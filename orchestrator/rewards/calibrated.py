@@ -20,12 +20,12 @@ from pydantic import Field, ValidationError
 from branchwise.orchestrator.core.calibration import Calibration
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import Parts, needs_of_part, source_of
 from branchwise.orchestrator.core.request import Identity
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
-from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, needs_of
+from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward
 
 
 class Options(WrapperOptions[R], Generic[R]):
@@ -59,7 +59,7 @@ class Calibrated:
 
     @property
     def source(self) -> Source:
-        return self.options.source
+        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """The chance that each is right; a value on another scale than the curve's is a failure."""
@@ -79,11 +79,6 @@ class Calibrated:
         value = self.calibration.chance(judgement.value)
         made = judged(value, scale="probability", source=self.source, step_values=kept)
         return replace(made, factors=(("uncalibrated", judgement.value),), rationale=judgement.rationale)
-
-
-def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
-    """What the other reward wants of its model."""
-    return needs_of(options.reward)
 
 
 def build(options: Options[Any], parts: Parts) -> Calibrated:
@@ -114,7 +109,7 @@ def _different(options: Options[Any], calibration: Calibration, parts: Parts) ->
         return
     written = options.reward.model_dump(mode="json")
     yield from (key for key in written | calibration.reward if written.get(key) != calibration.reward.get(key))
-    for name in needs_of(options.reward):
+    for name in needs_of_part(options.reward):
         identity, fitted = parts.model(name).identity, calibration.models.get(name)
         unknown = identity == Identity(identity.model)  # as while a workflow is checked, without its models
         if not unknown and asdict(identity) != fitted:

@@ -16,26 +16,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final, Generic, Literal, Self
+from typing import Any, ClassVar, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Options as _Options
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import JudgingOptions, Parts, source_of
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.rewards.combining import Combination, combined, spread
 from branchwise.orchestrator.rewards.transforms import Sample, normalised, sample_of, soft_and
-from branchwise.orchestrator.rewards.wrapping import R, inner_reward, needs_of, scale_of, unscored
-
-STRONGEST: Final[tuple[Source, ...]] = ("oracle", "judge", "learned", "tool", "rule")
-"""What an ensemble's source is if one of its members has it, the first that applies."""
+from branchwise.orchestrator.rewards.wrapping import R, inner_reward, scale_of, unscored
 
 
-class Options(_Options, Generic[R]):
+class Options(JudgingOptions, Generic[R]):
     """Who judges, and how it becomes one value."""
 
     kind: Literal["ensemble"] = "ensemble"
@@ -55,11 +51,6 @@ class Options(_Options, Generic[R]):
         None, gt=0, description="A spread above this is recorded as the factor `disagreement`."
     )
 
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """A name without those of all rewards."""
-        return cls.__name__
-
     @model_validator(mode="after")
     def _on_one_scale(self) -> Self:
         scales = sorted({scale_of(each) for each in self.rewards})
@@ -71,17 +62,6 @@ class Options(_Options, Generic[R]):
         elif len(self.references) != len(self.rewards) or not all(self.references):
             raise ValueError("references are one sample of rewards for each member")
         return self
-
-    @property
-    def source(self) -> Source:
-        """An oracle among the members makes it one; else the judges', the learned ones', the tools'."""
-        sources = {each.source for each in self.rewards}  # type: ignore[attr-defined]
-        return next(source for source in STRONGEST if source in sources)
-
-    @property
-    def wants_world(self) -> bool:
-        """True where a member reads what a world gave."""
-        return any(getattr(each, "wants_world", False) for each in self.rewards)
 
     @property
     def scale(self) -> Scale:
@@ -107,7 +87,7 @@ class Ensemble:
 
     @property
     def source(self) -> Source:
-        return self.options.source
+        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """What all members say of each trajectory, made one."""
@@ -146,11 +126,6 @@ class Ensemble:
         if rule == "soft_and":
             return math.exp(soft_and(values, [sample.mean for sample in self.samples]))
         return combined(rule, scores)
-
-
-def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
-    """What the members want of their models."""
-    return needs_of(*options.rewards)
 
 
 def build(options: Options[Any], parts: Parts) -> Ensemble:

@@ -22,13 +22,13 @@ from typing import Any, Generic, Literal, Self
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import Parts, source_of
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.seeds import chance
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.reducers import reduced
-from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, needs_of, scale_of
+from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, scale_of
 
 
 class Options(WrapperOptions[R], Generic[R]):
@@ -61,7 +61,7 @@ class Flipped:
 
     @property
     def source(self) -> Source:
-        return self.options.source
+        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """The other reward's judgements, some verdicts flipped; what is on no scale of probability is a failure."""
@@ -104,11 +104,6 @@ class Flipped:
 
 def _opposite(step: Step) -> Step:
     return step if step.score is None else replace(step, score=1 - step.score)
-
-
-def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
-    """What the other reward wants of its model."""
-    return needs_of(options.reward)
 
 
 def build(options: Options[Any], parts: Parts) -> Flipped:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal
 
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import Parts, source_of
 from branchwise.orchestrator.core.roles import Answering, RewardModel
 from branchwise.orchestrator.core.together import arrived
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.content import refusal
-from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, needs_of, scale_of
+from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, scale_of
 
 
 class Options(WrapperOptions[R], Generic[R]):
@@ -49,7 +49,7 @@ class Gated:
 
     @property
     def source(self) -> Source:
-        return self.options.source
+        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """The other reward's judgements of what has content, and failures for the rest."""
@@ -70,11 +70,6 @@ class Gated:
             return None
         answer = await arrived(self.answer(trajectory))
         return refusal(trajectory.text, answer.text if answer is not None else None)
-
-
-def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
-    """What the other reward wants of its model."""
-    return needs_of(options.reward)
 
 
 def build(options: Options[Any], parts: Parts) -> Gated:

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, Literal, Self
+from typing import Any, ClassVar, Final, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
-from branchwise.orchestrator.core.options import Parts, merged_needs
+from branchwise.orchestrator.core.options import Parts, source_of
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.prompting import SOURCE, Prompted, PromptedOptions, prompted, prompted_needs
 from branchwise.orchestrator.core.request import Request
@@ -33,7 +33,7 @@ from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.groups import Group, grouped, in_batch, side_by_side
 from branchwise.orchestrator.rewards.votes import HIGHEST, LOWEST, best_votes, put_back, summed, vote_in
-from branchwise.orchestrator.rewards.wrapping import R, inner_reward, needs_of
+from branchwise.orchestrator.rewards.wrapping import R, inner_reward
 
 PROMPT: Final = """You are scoring responses to a query. They may be unfinished: then score what is there.
 
@@ -54,17 +54,13 @@ class Options(PromptedOptions, Generic[R]):
 
     kind: Literal["grm"] = "grm"
     source: Literal["learned", "judge"] = Field("learned", description=SOURCE)
+    scores_steps: ClassVar[bool] = False
     votes: int = Field(8, gt=0, description="Samples of principles, critique and scores.")
     meta: R | None = Field(None, description="A reward, of any other kind, that judges the critiques; default: none.")
     keep: int | None = Field(None, gt=0, description="Votes that count, by the meta reward; default: half of them.")
     scale: Literal["probability", "raw"] = Field("probability", description="raw: the sum of the votes.")
     temperature: float = Field(0.5, ge=0, description="Sampling temperature.")
     max_tokens: int = Field(2048, gt=0, description="Most tokens of a vote.")
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """A name without those of all rewards."""
-        return cls.__name__
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -78,6 +74,11 @@ class Options(PromptedOptions, Generic[R]):
     def counted(self) -> int:
         """Votes that count at most."""
         return self.votes if self.meta is None else self.keep or max(1, self.votes // 2)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether there is a temperature here, or the meta reward is sampled."""
+        return self.temperature > 0 or super().sampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Grm:
 
     @property
     def source(self) -> Source:
-        return self.options.source
+        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """The sums of the votes on each; all of a group fail together."""
@@ -166,8 +167,8 @@ class Grm:
 
 
 def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
-    """Its own model's, and those of the meta reward."""
-    return merged_needs(prompted_needs(options), needs_of(options.meta) if options.meta is not None else {})
+    """To be asked."""
+    return prompted_needs(options)
 
 
 def build(options: Options[Any], parts: Parts) -> Grm:

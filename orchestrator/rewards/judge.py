@@ -54,6 +54,7 @@ class Options(PromptedOptions):
 
     kind: Literal["judge"] = "judge"
     source: ClassVar[Source] = "judge"
+    scores_steps: ClassVar[bool] = False
     rubric: str = Field(RUBRIC, description="What to judge by; $rubric in the template, beside $problem and $answer.")
     form: Literal["number", "json"] = Field("number", description="How the mark is written.")
     low: float = Field(1.0, description="The worst mark.")
@@ -70,6 +71,11 @@ class Options(PromptedOptions):
         if self.retries and not self.temperature:
             raise ValueError("retries want a temperature above 0: at 0 the same text comes again")
         return self
+
+    @property
+    def sampled(self) -> bool:
+        """Whether there is a temperature."""
+        return self.temperature > 0
 
 
 @dataclass(frozen=True, slots=True)

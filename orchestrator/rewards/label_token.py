@@ -20,8 +20,7 @@ from pydantic import Field, model_validator
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.labels import label_chance
-from branchwise.orchestrator.core.options import Options as _Options
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.together import together
@@ -30,7 +29,7 @@ from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
 
 
-class Options(_Options):
+class Options(JudgingOptions):
     """Options of the label-token process reward."""
 
     kind: Literal["label_token"] = "label_token"
@@ -61,6 +60,11 @@ class Options(_Options):
         if not self.every_step and self.reducer != "last":
             raise ValueError(f"every_step: false goes with reducer last, not with {self.reducer}")
         return self
+
+    @property
+    def scores_steps(self) -> bool:
+        """False where only the last step is scored."""
+        return self.every_step
 
 
 class LabelToken:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -55,10 +55,16 @@ class Options(PromptedOptions):
 
     kind: Literal["listwise"] = "listwise"
     source: Literal["learned", "judge"] = Field("learned", description=SOURCE)
+    scores_steps: ClassVar[bool] = False
     principle: str = Field(PRINCIPLE, description="What to judge by, in plain words; $principle in the template.")
     scale: Literal["probability", "raw"] = Field("probability", description="raw: the scores from 1 to 5.")
     temperature: float = Field(0.0, ge=0, description="Sampling temperature.")
     max_tokens: int = Field(2048, gt=0, description="Most tokens of a reply.")
+
+    @property
+    def sampled(self) -> bool:
+        """Whether there is a temperature."""
+        return self.temperature > 0
 
 
 @dataclass(frozen=True, slots=True)

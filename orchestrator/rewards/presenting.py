@@ -14,12 +14,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from branchwise.orchestrator.core.message import assistant, system, user
-from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.core.options import JudgingOptions
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.trajectory import Trajectory
 
 
-class PresentedOptions(Options):
+class PresentedOptions(JudgingOptions):
     """Options of a reward model that reads a problem and a solution."""
 
     model: str = Field(description="Name of the reward model, from the workflow's models.")

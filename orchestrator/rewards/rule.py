@@ -25,8 +25,7 @@ from pydantic import Field
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Options as _Options
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
@@ -34,7 +33,7 @@ from branchwise.orchestrator.rewards.reducers import Reducer, reduced
 Verdict = float | Mapping[str, float]
 
 
-class Options(_Options):
+class Options(JudgingOptions):
     """Which function, and what its numbers mean."""
 
     kind: Literal["rule"] = "rule"

@@ -80,8 +80,13 @@ class Options(PromptedOptions):
         return self
 
     @property
-    def warmth(self) -> float:
-        """The temperature in force."""
+    def sampled(self) -> bool:
+        """Whether the temperature in force is above 0."""
+        return self.temperature_in_force > 0
+
+    @property
+    def temperature_in_force(self) -> float:
+        """That of the verification: it depends on how many chains there are where none is given."""
         return (0.7 if self.chains > 1 else 0.0) if self.temperature is None else self.temperature
 
 
@@ -168,7 +173,7 @@ class ThinkPrm:
             prompt,
             begun=self._begun(text),
             max_tokens=tokens,
-            temperature=options.warmth,
+            temperature=options.temperature_in_force,
             seed=seed_by_content(options.seed, "think_prm", trajectory.problem.id, prompt, text, number),
             stop=tuple(filter(None, ends)),
         )

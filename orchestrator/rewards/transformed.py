@@ -25,13 +25,13 @@ from typing import Any, Final, Generic, Literal, Self
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import Parts, source_of
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards import transforms
 from branchwise.orchestrator.rewards.reducers import RawReducer, reduced
-from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, needs_of
+from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward
 
 Transform = Literal["preference", "log_preference", "normalised", "clipped", "deltas", "progress"]
 OF_STEPS: Final = ("clipped", "deltas", "progress")
@@ -51,7 +51,7 @@ class Options(WrapperOptions[R], Generic[R]):
 
     @model_validator(mode="after")
     def _has_steps(self) -> Self:
-        if self.transform in OF_STEPS and not getattr(self.reward, "scores_steps", True):
+        if self.transform in OF_STEPS and not self.reward.scores_steps:
             raise ValueError(
                 f"{self.reward.kind} gives one value and no step scores that could be made {self.transform}"
             )
@@ -89,7 +89,7 @@ class Transformed:
 
     @property
     def source(self) -> Source:
-        return self.options.source
+        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """The other reward's judgements, transformed; where it has no step scores to transform, a failure."""
@@ -133,11 +133,6 @@ class Transformed:
                 return transforms.deltas(scores)
             case _:
                 return transforms.progress(scores)
-
-
-def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
-    """What the other reward wants of its model."""
-    return needs_of(options.reward)
 
 
 def build(options: Options[Any], parts: Parts) -> Transformed:

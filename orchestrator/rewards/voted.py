@@ -20,7 +20,7 @@ from typing import Any, Generic, Literal, Self
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import Parts, source_of
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
@@ -30,7 +30,6 @@ from branchwise.orchestrator.rewards.wrapping import (
     R,
     WrapperOptions,
     inner_reward,
-    needs_of,
     scale_of,
     unscored,
 )
@@ -88,7 +87,7 @@ class Voted:
 
     @property
     def source(self) -> Source:
-        return self.options.source
+        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """The mean or median vote on each, with its spread."""
@@ -110,11 +109,6 @@ class Voted:
         value = fmean(values) if self.options.combine == "mean" else median(values)
         factors = (("votes", float(len(values))), ("spread", spread(values)))
         return replace(judged(value, scale=self.options.scale, source=self.source), factors=factors)
-
-
-def needs(options: Options[Any]) -> dict[str, frozenset[str]]:
-    """What the other reward wants of its model."""
-    return needs_of(options.reward)
 
 
 def build(options: Options[Any], parts: Parts) -> Voted:

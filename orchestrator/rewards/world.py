@@ -17,13 +17,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Options as _Options
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 
-class Options(_Options):
+class Options(JudgingOptions):
     """How rewards on the way become one value."""
 
     kind: Literal["world"] = "world"

@@ -6,34 +6,24 @@ A reward around another hands on the step scores that the other one gave, as it 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import Field
 
-from branchwise.orchestrator.core.judgement import Scale, Source
-from branchwise.orchestrator.core.options import Options, Parts, merged_needs, module_of, needs_of_part
+from branchwise.orchestrator.core.judgement import Scale
+from branchwise.orchestrator.core.options import JudgingOptions, Parts, module_of
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards.reducers import Reducer
 
-R = TypeVar("R", bound=Options)
+R = TypeVar("R", bound=JudgingOptions)
 """The options of the other reward."""
 
 
-class WrapperOptions(Options, Generic[R]):
+class WrapperOptions(JudgingOptions, Generic[R]):
     """Options of a reward around another one."""
 
     reward: R = Field(description="Who judges: another reward, with its options.", examples=[{"kind": "calculator"}])
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """A name without those of all rewards."""
-        return cls.__name__
-
-    @property
-    def source(self) -> Source:
-        """That of the other reward."""
-        return self.reward.source  # type: ignore[attr-defined, no-any-return]
 
     @property
     def model(self) -> str | None:
@@ -41,14 +31,9 @@ class WrapperOptions(Options, Generic[R]):
         return getattr(self.reward, "model", None)
 
     @property
-    def wants_world(self) -> bool:
-        """True where the other reward reads what a world gave."""
-        return getattr(self.reward, "wants_world", False)
-
-    @property
     def scores_steps(self) -> bool:
         """False where the other reward is known to give one value and no step scores."""
-        return getattr(self.reward, "scores_steps", True)
+        return self.reward.scores_steps
 
     @property
     def reducer(self) -> Reducer | None:
@@ -56,20 +41,15 @@ class WrapperOptions(Options, Generic[R]):
         return getattr(self.reward, "reducer", None)
 
 
-def scale_of(options: Options) -> Scale:
+def scale_of(options: JudgingOptions) -> Scale:
     """The scale of a reward's values, as its options tell; a probability where they don't."""
     return getattr(options, "scale", "probability")
 
 
-def inner_reward(options: Options, parts: Parts) -> RewardModel:
+def inner_reward(options: JudgingOptions, parts: Parts) -> RewardModel:
     """The reward that these options are of."""
     reward: RewardModel = module_of(options).build(options, parts)
     return reward
-
-
-def needs_of(*rewards: Options) -> dict[str, frozenset[str]]:
-    """What these rewards want of which model."""
-    return merged_needs(*map(needs_of_part, rewards))
 
 
 def unscored(trajectory: Trajectory) -> Trajectory:

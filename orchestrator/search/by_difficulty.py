@@ -18,7 +18,7 @@ Compute-optimal scaling, Snell et al., arXiv 2408.03314, section 3; there with f
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Generic, Literal, Self
+from typing import ClassVar, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -43,11 +43,6 @@ class Options(_Options, Generic[A]):
     by: By = Field("value", description="What tells: the mean value, or the share of the leading answer.")
     bins: list[Bin[A]] = Field(min_length=1, description="From hard to easy; every problem goes into one.")
     adaptive: ClassVar[bool] = True
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """A name without those of all algorithms."""
-        return cls.__name__
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from branchwise.orchestrator.core.expansion import Candidate
-from branchwise.orchestrator.core.options import Options, Parts, Price, dearest
+from branchwise.orchestrator.core.options import JudgingOptions, Parts, Price, dearest
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
@@ -134,7 +134,7 @@ def contest_of(workflow: Workflow, node: SearchNode, parts: Parts) -> Contest | 
     return Contest(chosen.rule, judge, price, chosen.rounds, chosen.pool, chosen.distinct, chosen.seeding)
 
 
-def price_of(workflow: Workflow, part: Options) -> Price:
+def price_of(workflow: Workflow, part: JudgingOptions) -> Price:
     """What a reward's or a judge's calls cost at most: the dearest of its models."""
     return dearest(workflow.models[model].price for model in models_of(part))
 

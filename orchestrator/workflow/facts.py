@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.core.judgement import Source
-from branchwise.orchestrator.core.options import Options, needs_of_part
+from branchwise.orchestrator.core.options import JudgingOptions, Options, needs_of_part, source_of
 from branchwise.orchestrator.engine.expand import arm
 from branchwise.orchestrator.journal.manifest import NodeFacts
 from branchwise.orchestrator.plugins import find
@@ -18,14 +16,6 @@ def facts_of(workflow: Workflow) -> dict[str, NodeFacts]:
     return {name: _facts(node) for name, node in workflow.nodes.items()}
 
 
-def source_of(reward: Options) -> Source:
-    """Where a reward's judgements come from, as its options declare it."""
-    source: Source | None = getattr(reward, "source", None)
-    if source is None:
-        raise ConfigError(f"reward kind '{reward.kind}' does not declare its source (Options.source)")
-    return source
-
-
 def most_draws(algorithm: Options) -> int | None:
     """Draws of the policy that an algorithm takes on one problem at most; None where it does not say."""
     count: Any = getattr(find("search", algorithm.kind).module, "most_draws", None)
@@ -33,7 +23,7 @@ def most_draws(algorithm: Options) -> int | None:
     return None if declared is None else int(declared)
 
 
-def models_of(part: Options) -> tuple[str, ...]:
+def models_of(part: JudgingOptions) -> tuple[str, ...]:
     """The models that a reward or a judge calls, by their names in the workflow, its own first."""
     return tuple(needs_of_part(part))
 

@@ -9,7 +9,7 @@ from typing_extensions import TypeAliasType
 
 from branchwise.orchestrator.core import tournaments
 from branchwise.orchestrator.core.budget import Budget
-from branchwise.orchestrator.core.options import AnyJudge, ModelOptions, Options
+from branchwise.orchestrator.core.options import AnyJudge, JudgingOptions, ModelOptions, Options
 from branchwise.orchestrator.core.selection import Rule
 from branchwise.orchestrator.plugins import Role, usable
 
@@ -29,8 +29,8 @@ def _over(options: Any, itself: Any) -> Any:
 
 if TYPE_CHECKING:
     Algorithm: TypeAlias = Options
-    Reward: TypeAlias = Options
-    Judge: TypeAlias = Options
+    Reward: TypeAlias = JudgingOptions
+    Judge: TypeAlias = JudgingOptions
     Agent: TypeAlias = Options
     Model: TypeAlias = ModelOptions
 else:  # names that stand for the unions, as parts of a role may hold parts of that role, in any depth

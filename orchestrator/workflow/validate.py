@@ -13,7 +13,7 @@ from typing import Any
 import networkx
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.core.options import JudgingOptions, Options, needs_of_part
 from branchwise.orchestrator.core.request import Capabilities
 from branchwise.orchestrator.core.roles import Task
 from branchwise.orchestrator.core.world import World
@@ -145,6 +145,8 @@ def needs_of(
     workflow: Workflow, place: Place, role: str, options: Options, acts: bool = False
 ) -> dict[str, frozenset[str]]:
     """Which capabilities a part wants of which model; a policy that ``acts`` in a world is asked for single steps."""
+    if isinstance(options, JudgingOptions):
+        return needs_of_part(options)
     module = find(role, options.kind).module  # type: ignore[arg-type]
     needs: Any = getattr(module, "needs", None)
     if needs is None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
 from branchwise.orchestrator.core.judgement import Judgement
-from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.core.options import Options, needs_of_part
 from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
 from branchwise.orchestrator.rewards import against_reference
@@ -90,5 +90,5 @@ def test_a_pair_judge_in_the_place_of_a_reward_is_refused_with_the_reason() -> N
 
 def test_its_needs_are_those_of_both_models() -> None:
     options = options_of(model="writer", style="completion")
-    assert against_reference.needs(options) == {"writer": {"completion"}, "judge": {"chat"}}
-    assert against_reference.needs(options_of(model="judge", style="completion")) == {"judge": {"chat", "completion"}}
+    assert needs_of_part(options) == {"writer": {"completion"}, "judge": {"chat"}}
+    assert needs_of_part(options_of(model="judge", style="completion")) == {"judge": {"chat", "completion"}}

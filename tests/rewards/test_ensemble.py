@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from branchwise.orchestrator.core.judgement import Judgement
+from branchwise.orchestrator.core.options import source_of
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards.ensemble import Ensemble
 from branchwise.orchestrator.rewards.transforms import sample_of
@@ -113,7 +114,7 @@ def test_what_makes_no_sense_is_refused(written: dict[str, object], message: str
 def test_an_oracle_among_the_members_makes_it_one() -> None:
     oracle = {**number(1), "source": "oracle"}
     options = options_of(kind="ensemble", rewards=[number(0), oracle])
-    assert (options.source, options.scale, options.described) == ("oracle", "raw", "mean of rule, rule")
+    assert (source_of(options), options.scale, options.described) == ("oracle", "raw", "mean of rule, rule")
     assert options_of(kind="ensemble", rewards=[{"kind": "calculator"}] * 2, combine="min").scale == "probability"
     assert (
         options_of(kind="ensemble", rewards=[{"kind": "calculator"}] * 2, combine="mean_minus_spread").scale == "raw"

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from branchwise.orchestrator.core.judgement import Judgement
-from branchwise.orchestrator.core.options import Options, Parts
+from branchwise.orchestrator.core.options import Options, Parts, needs_of_part, source_of
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
@@ -130,6 +130,11 @@ def test_only_probabilities_and_not_twice() -> None:
 
 def test_it_says_of_the_other_reward_what_a_workflow_asks() -> None:
     options = options_of({"kind": "label_token", "model": "verifier", "reducer": "last"}, 0.1)
-    assert (options.source, options.model, options.described) == ("learned", "verifier", "label_token, 10 % flipped")
-    assert flipped.needs(options) == {"verifier": frozenset({"completion", "logprobs"})}
-    assert flipped.needs(options_of(CALCULATOR, 0.1)) == {}
+    assert (source_of(options), options.model) == ("learned", "verifier")
+    assert options.described == "label_token, 10 % flipped"
+        "learned",
+        "verifier",
+        "label_token, 10 % flipped",
+    )
+    assert needs_of_part(options) == {"verifier": frozenset({"completion", "logprobs"})}
+    assert needs_of_part(options_of(CALCULATOR, 0.1)) == {}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from branchwise.orchestrator.core.expansion import Answer
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import Parts, source_of
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards.content import MASTER_KEYS, OPENERS, refusal
 from branchwise.sandboxes.calculator import evaluate
@@ -137,5 +137,5 @@ def test_hostile_text_never_raises(text: str, answer: str | None) -> None:
 
 def test_it_says_of_the_other_reward_what_a_workflow_asks() -> None:
     options = options_of(kind="gated", reward={"kind": "label_token", "model": "verifier", "reducer": "last"})
-    assert (options.source, options.model, options.scale) == ("learned", "verifier", "probability")
+    assert (source_of(options), options.model, options.scale) == ("learned", "verifier", "probability")
     assert (options.reducer, options.described) == ("last", "label_token, gated")

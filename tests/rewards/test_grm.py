@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, failed, judged
-from branchwise.orchestrator.core.options import Options
+from branchwise.orchestrator.core.options import Options, needs_of_part
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
 from branchwise.orchestrator.rewards import grm
@@ -167,6 +167,6 @@ def test_options_that_make_no_sense() -> None:
 
 def test_its_needs_are_also_those_of_the_meta_reward() -> None:
     meta = {"kind": "label_token", "model": "other", "reducer": "last"}
-    assert grm.needs(options_of(meta=meta)) == {"m": {"chat"}, "other": {"completion", "logprobs"}}  # type: ignore[arg-type]
+    assert needs_of_part(options_of(meta=meta)) == {"m": {"chat"}, "other": {"completion", "logprobs"}}  # type: ignore[arg-type]
     same = options_of(meta={**meta, "model": "m"})
-    assert grm.needs(same) == {"m": {"chat", "completion", "logprobs"}}  # type: ignore[arg-type]
+    assert needs_of_part(same) == {"m": {"chat", "completion", "logprobs"}}  # type: ignore[arg-type]

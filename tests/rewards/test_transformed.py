@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from branchwise.orchestrator.core.judgement import Judgement
+from branchwise.orchestrator.core.options import source_of
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards.transformed import Transformed
 from tests.rewards.asking import built, judgement, options_of, solution
@@ -95,7 +96,7 @@ def test_its_scale_is_known_before_anything_is_built() -> None:
     options = options_of(kind="transformed", reward=RAW, transform="preference", references=[0.0])
     flipped = options_of(kind="transformed", reward=STEPS, transform="clipped")
     assert (options.scale, flipped.scale) == ("probability", "raw")
-    assert (options.described, flipped.source) == ("rule, preference", "tool")
+    assert (options.described, source_of(flipped)) == ("rule, preference", "tool")
 
 
 async def test_far_out_it_is_still_a_number() -> None:
