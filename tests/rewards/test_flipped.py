@@ -132,9 +132,5 @@ def test_it_says_of_the_other_reward_what_a_workflow_asks() -> None:
     options = options_of({"kind": "label_token", "model": "verifier", "reducer": "last"}, 0.1)
     assert (source_of(options), options.model) == ("learned", "verifier")
     assert options.described == "label_token, 10 % flipped"
-        "learned",
-        "verifier",
-        "label_token, 10 % flipped",
-    )
     assert needs_of_part(options) == {"verifier": frozenset({"completion", "logprobs"})}
     assert needs_of_part(options_of(CALCULATOR, 0.1)) == {}
