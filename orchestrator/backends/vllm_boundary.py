@@ -9,13 +9,15 @@ thrown away, and what follows is asked by text.
 2. The ids are right if the text ends with it. A shorter look could be deceived by repetitions ("\\n" "\\n\\n" cut to
    "\\n\\n"); at this length the stop string would have matched earlier.
 
-A token's text is asked once (/detokenize) and remembered. A token that is only text together with others (a part of a
-character) does not agree, which errs on the safe side.
+A token's text is asked once (/detokenize) and remembered; draws that end on it meanwhile wait for the answer. A token
+that is only text together with others (a part of a character) does not agree, which errs on the safe side.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import defaultdict
 from dataclasses import replace
 
 from branchwise.orchestrator.backends.openai_answer import MALFORMED
@@ -30,6 +32,7 @@ class Boundaries:
     def __init__(self, model: str) -> None:
         self._model = model
         self._texts: dict[int, str] = {}
+        self._asking: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def checked(self, draw: Draw, connection: Connection) -> Draw:
         """The draw, without its ids where they are not its text, or where the server can't tell."""
@@ -52,13 +55,16 @@ class Boundaries:
         return draw.text == tail
 
     async def _text(self, token: int, connection: Connection) -> str:
-        known = self._texts.get(token)
-        if known is None:
-            body = json.dumps({"model": self._model, "tokens": [token]}).encode()
-            answer = await connection.post("detokenize", body)
-            try:
-                known = str(json.loads(answer)["prompt"])
-            except MALFORMED as error:
-                raise BackendError(f"{connection.where}: malformed answer of /detokenize") from error
-            self._texts[token] = known
-        return known
+        if token not in self._texts:
+            async with self._asking[token]:
+                if token not in self._texts:
+                    self._texts[token] = await self._asked(token, connection)
+        return self._texts[token]
+
+    async def _asked(self, token: int, connection: Connection) -> str:
+        body = json.dumps({"model": self._model, "tokens": [token]}).encode()
+        answer = await connection.post("detokenize", body)
+        try:
+            return str(json.loads(answer)["prompt"])
+        except MALFORMED as error:
+            raise BackendError(f"{connection.where}: malformed answer of /detokenize") from error

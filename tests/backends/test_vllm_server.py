@@ -91,6 +91,18 @@ async def test_a_tokens_text_is_asked_once(vllm: VLLMLike) -> None:
     assert [body["tokens"] for body in vllm.bodies("/detokenize")] == [[1], [6]]
 
 
+async def test_draws_that_end_on_the_same_token_at_once_ask_what_it_is_once(vllm: VLLMLike) -> None:
+    vllm.gate, backend = asyncio.Event(), backend_for(vllm)
+    calls = [asyncio.create_task(backend.generate(Request(prompt="1", **STEP))) for _ in range(8)]
+    await until(lambda: len(vllm.bodies("/v1/completions")) == 8)
+    vllm.gate.set()
+    draws = await asyncio.gather(*calls)
+    await backend.aclose()
+    assert all(draw.token_ids for (draw,) in draws)
+    asked = [body["tokens"] for body in vllm.bodies("/detokenize")]
+    assert len(asked) == len({*map(tuple, asked)})
+
+
 async def test_a_server_that_can_not_tell_is_asked_by_text(vllm: VLLMLike) -> None:
     vllm.detokenizes = False
     (draw,) = await drawn(vllm, Request(prompt="1", **STEP))
