@@ -64,19 +64,25 @@ def workflow(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def searched(given: argparse.Namespace) -> Ran:
-    """The beam, measured."""
+    """The beam, measured; SystemExit where a call of it fails."""
     problems = [f"{11 + k % 80}+{k % 90 + 1}*{2 + k % 8}-{k % 60 + 3}" for k in range(given.problems)]
     before, begun = counted(given.url), time.perf_counter()
-    solve_batch_sync(problems, workflow(given), seed=given.seed, concurrency=given.problems)
+    results = solve_batch_sync(problems, workflow(given), seed=given.seed, concurrency=given.problems)
+    failed = [failure.message for result in results for failure in result.failures]
+    if failed:
+        raise SystemExit(f"{len(failed)} calls failed, the first: {failed[0]}")
     took, after = time.perf_counter() - begun, counted(given.url)
     generated, prompted, cached, requests = (int(after[name] - before[name]) for name in COUNTERS)
     return Ran(took, requests, generated, prompted, cached)
 
 
 def counted(url: str) -> dict[str, float]:
-    """The server's counters."""
-    with urllib.request.urlopen(f"{url.rstrip('/').removesuffix('/v1')}/metrics", timeout=10) as answer:
-        text = answer.read().decode()
+    """The server's counters; SystemExit where there is no server."""
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/').removesuffix('/v1')}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+    except OSError as error:
+        raise SystemExit(f"nothing usable answers at {url}: {error}") from error
     return {
         name: sum(map(float, re.findall(rf"^vllm:{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE)))
         for name in COUNTERS

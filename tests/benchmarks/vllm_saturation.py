@@ -6,6 +6,8 @@
    It knows no tree: it never waits for anything but a free place.
 3. Tokens a second of both, by the server's own count of tokens generated; medians over the pairs.
 
+A call that fails ends it, with the reason: nothing is tried again, or it would not be the same requests.
+
     python -m tests.benchmarks.vllm_saturation --url http://localhost:8000/v1 --model arithmetic-policy [--json]
 """
 
@@ -78,21 +80,25 @@ def length(trajectory: Trajectory) -> float:
 
 def workflow(plan: Plan) -> dict[str, Any]:
     """The search over completions."""
+    served = {
+        "kind": "vllm_server",
+        "url": plan.url,
+        "model": plan.model,
+        "max_in_flight": plan.at_once,
+        "retries": 0,
+    }
     policy = {"kind": "solver", "model": "policy", "style": "completion", "prompt": "$problem\n", "final": "never",
               "step_separator": "\n", "max_tokens": plan.max_tokens,
               "max_step_tokens": plan.max_tokens // 4}  # fmt: skip
     reward = {"kind": "rule", "callable": "tests.benchmarks.vllm_saturation:length"}
-    return {
-        "models": {
-            "policy": {"kind": "vllm_server", "url": plan.url, "model": plan.model, "max_in_flight": plan.at_once}
-        },
-        "nodes": {
-            "search": {
-                "kind": "search", "algorithm": SEARCHES[plan.search], "policy": policy, "reward": reward,
-                "select": "naive",
-            }
-        },
-    }  # fmt: skip
+    node = {
+        "kind": "search",
+        "algorithm": SEARCHES[plan.search],
+        "policy": policy,
+        "reward": reward,
+        "select": "naive",
+    }
+    return {"models": {"policy": served}, "nodes": {"search": node}}
 
 
 def problems(plan: Plan, number: int) -> list[Problem]:
@@ -104,8 +110,11 @@ def problems(plan: Plan, number: int) -> list[Problem]:
 
 
 async def searched(plan: Plan, number: int) -> None:
-    """The search, as anybody would run it."""
-    await solve_batch(problems(plan, number), workflow(plan), seed=number, concurrency=plan.problems)
+    """The search, as anybody would run it; SystemExit where a call of it fails."""
+    results = await solve_batch(problems(plan, number), workflow(plan), seed=number, concurrency=plan.problems)
+    failed = [failure.message for result in results for failure in result.failures]
+    if failed:
+        raise SystemExit(f"{plan.search}: {len(failed)} calls failed, the first: {failed[0]}")
 
 
 async def sent_bare(plan: Plan, bodies: list[tuple[str, bytes]]) -> None:
@@ -115,8 +124,9 @@ async def sent_bare(plan: Plan, bodies: list[tuple[str, bytes]]) -> None:
     async def worker(session: aiohttp.ClientSession) -> None:
         for path, body in waiting:
             async with session.post(f"{plan.root}/{path}", data=body) as answer:
-                await answer.read()
-                assert answer.status == 200, path
+                text = await answer.text()
+                if answer.status != 200:
+                    raise SystemExit(f"{plan.root}/{path} answers {answer.status}: {text[:500]}")
 
     headers = {"Content-Type": "application/json"}
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
@@ -195,7 +205,10 @@ def main() -> None:
     plans = [
         Plan(given.url, given.model, search, given.problems, given.at_once, given.max_tokens) for search in SEARCHES
     ]
-    rows = [compare(plan, given.pairs) for plan in plans]
+    try:
+        rows = [compare(plan, given.pairs) for plan in plans]
+    except (OSError, aiohttp.ClientError) as error:
+        raise SystemExit(f"{given.url}: {error}") from error
     if given.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
