@@ -7,11 +7,15 @@ tests are skipped, with it none is. At the end it is printed what was started, h
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from branchwise.orchestrator.backends.pulling import pull
+from branchwise.orchestrator.core.errors import ConfigError
 from tests.vllm.server import Server
 
 MODELS = Path(__file__).parents[2] / "tasks" / "arithmetic" / "models"
@@ -52,66 +56,117 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 class Fleet:
-    """Makes servers and keeps them to be killed."""
+    """Makes servers and keeps them to be killed. ``notes`` are lines for the summary."""
 
-    def __init__(self, python: Path, logs: Path, started: list[Server]) -> None:
-        self._python, self._logs, self._started = python, logs, started
+    def __init__(self, python: Path, logs: Path, started: list[Server], notes: list[str]) -> None:
+        self.python, self.notes = python, notes
+        self._logs, self._started = logs, started
 
     def start(self, folder: Path, name: str, *arguments: str) -> Server:
         """A server under way; ``wait`` for it."""
         log = self._logs / f"{len(self._started)}-{name}.log"
-        server = Server(self._python, folder, name, log, arguments)
+        server = Server(self.python, folder, name, log, arguments)
         self._started.append(server)
         server.start()
         return server
 
 
+def policy_server(fleet: Fleet) -> Server:
+    """The arithmetic policy."""
+    return fleet.start(MODELS / "policy", "arithmetic-policy", *EXACT, "--enable-prompt-tokens-details")
+
+
+def spare_server(fleet: Fleet) -> Server:
+    """One more with it, to be killed."""
+    return fleet.start(MODELS / "policy", "arithmetic-policy", *EXACT)
+
+
+def outcome_server(fleet: Fleet) -> Server:
+    """The arithmetic outcome model."""
+    return fleet.start(MODELS / "outcome", "arithmetic-outcome", *EXACT, *POOLING)
+
+
+def process_server(fleet: Fleet) -> Server:
+    """The arithmetic process model."""
+    tag = json.loads((MODELS / "process" / "config.json").read_text())["step_tag_id"]
+    step_tag = ("--pooler-config", f'{{"step_tag_id": {tag}}}')
+    return fleet.start(MODELS / "process", "arithmetic-process", *EXACT, *POOLING, *step_tag)
+
+
+def smollm2_server(fleet: Fleet) -> Server | None:
+    """SmolLM2 out of the GGUF that `branchwise models pull` fetches; None, with a note, where it can't be had."""
+    folder = fleet.python.parents[1] / "smollm2-135m"
+    try:
+        gguf = pull(folder.name)
+    except ConfigError as error:
+        fleet.notes.append(f"SmolLM2 is left out: {error}")
+        return None
+    if not folder.exists():
+        begun = time.monotonic()
+        convert = [fleet.python, Path(__file__).with_name("unquantized.py"), gguf, folder]
+        subprocess.run(convert, check=True, capture_output=True)
+        fleet.notes.append(f"{folder.name} out of its GGUF in {time.monotonic() - begun:.0f} s")
+    return fleet.start(folder, folder.name, "--max-model-len", "2048", "--enable-prompt-tokens-details")
+
+
+SERVERS = {"policy": policy_server, "spare": spare_server, "outcome": outcome_server, "process": process_server,
+           "smollm2": smollm2_server}  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Every server that it starts is killed at the end."""
-    started = request.config.stash[STARTED]
+    started, notes = request.config.stash[STARTED], request.config.stash[NOTES]
     try:
-        yield Fleet(request.config.getoption("--vllm"), tmp_path_factory.mktemp("vllm"), started)
+        yield Fleet(request.config.getoption("--vllm"), tmp_path_factory.mktemp("vllm"), started, notes)
     finally:
         for server in started:
             server.kill()
 
 
 @pytest.fixture(scope="session")
-def started(fleet: Fleet) -> dict[str, Server]:
-    """The policy, a spare one to be killed, the outcome model and the process model under way, all at once."""
-    tag = json.loads((MODELS / "process" / "config.json").read_text())["step_tag_id"]
-    step_tag = ("--pooler-config", f'{{"step_tag_id": {tag}}}')
-    return {
-        "policy": fleet.start(MODELS / "policy", "arithmetic-policy", *EXACT, "--enable-prompt-tokens-details"),
-        "spare": fleet.start(MODELS / "policy", "arithmetic-policy", *EXACT),
-        "outcome": fleet.start(MODELS / "outcome", "arithmetic-outcome", *EXACT, *POOLING),
-        "process": fleet.start(MODELS / "process", "arithmetic-process", *EXACT, *POOLING, *step_tag),
-    }
+def started(request: pytest.FixtureRequest, fleet: Fleet) -> dict[str, Server | None]:
+    """The servers that the chosen tests need under way, all at once."""
+    needed = {name for item in request.session.items for name in item.fixturenames}  # type: ignore[attr-defined]
+    return {name: start(fleet) for name, start in SERVERS.items() if name in needed}
+
+
+def healthy(started: dict[str, Server | None], name: str) -> Server:
+    """The server once it answers; the test is skipped where there is none."""
+    server = started[name]
+    if server is None:
+        pytest.skip(f"there is no {name}: the summary says why")
+    return server.wait()
 
 
 @pytest.fixture(scope="session")
-def policy(started: dict[str, Server]) -> Server:
+def policy(started: dict[str, Server | None]) -> Server:
     """The arithmetic policy, healthy."""
-    return started["policy"].wait()
+    return healthy(started, "policy")
 
 
 @pytest.fixture(scope="session")
-def spare(started: dict[str, Server]) -> Server:
+def spare(started: dict[str, Server | None]) -> Server:
     """One more server with the policy, to be killed."""
-    return started["spare"].wait()
+    return healthy(started, "spare")
 
 
 @pytest.fixture(scope="session")
-def outcome(started: dict[str, Server]) -> Server:
+def outcome(started: dict[str, Server | None]) -> Server:
     """The arithmetic outcome model, healthy."""
-    return started["outcome"].wait()
+    return healthy(started, "outcome")
 
 
 @pytest.fixture(scope="session")
-def process(started: dict[str, Server]) -> Server:
+def process(started: dict[str, Server | None]) -> Server:
     """The arithmetic process model, healthy."""
-    return started["process"].wait()
+    return healthy(started, "process")
+
+
+@pytest.fixture(scope="session")
+def smollm2(started: dict[str, Server | None]) -> Server:
+    """SmolLM2 in bfloat16, healthy."""
+    return healthy(started, "smollm2")
 
 
 @pytest.fixture

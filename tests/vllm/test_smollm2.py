@@ -1,0 +1,49 @@
+"""SmolLM2 in chat: a small model of the usual make, with a tokenizer of subwords and a chat template."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from branchwise.orchestrator.api import solve_batch_sync
+from branchwise.orchestrator.backends.vllm_server import Options, build
+from branchwise.orchestrator.core.message import assistant, user
+from branchwise.orchestrator.core.request import Request
+from branchwise.orchestrator.core.result import Result
+from tests.vllm.server import Server
+from tests.vllm.test_stories import hit_rate, on
+
+PLACES = ("forest", "sea", "desert", "garden")
+
+
+def listed(server: Server, **options: Any) -> list[Result]:
+    """A beam in which a step is a line of the assistant's message."""
+    policy = {"kind": "solver", "model": "policy", "prompt": "$problem", "final": "never", "step_separator": "\n",
+              "max_step_tokens": 32, "max_tokens": 96, "temperature": 0.7}  # fmt: skip
+    reward = {"kind": "rule", "callable": "tests.benchmarks.vllm_saturation:length"}
+    beam = {"kind": "beam", "width": 2, "expansions": 2, "depth": 4}
+    node = {"kind": "search", "algorithm": beam, "policy": policy, "reward": reward, "select": "naive"}
+    asked = [f"List four animals of the {place}, one a line, and say what each of them eats." for place in PLACES]
+    workflow = {"models": {"policy": on(server, **options)}, "nodes": {"search": node}}
+    results = solve_batch_sync(asked, workflow, seed=5)
+    assert any(result.trajectory is not None and len(result.trajectory.steps) > 2 for result in results)
+    return results
+
+
+async def test_a_chat_goes_on_from_the_assistants_words(smollm2: Server) -> None:
+    backend = build(Options(url=smollm2.url, model=smollm2.name))
+    said = (user("What is the capital of France?"), assistant("The capital of France is"))
+    (draw,) = await backend.generate(Request(messages=said, max_tokens=4, temperature=0.0, seed=0))
+    await backend.aclose()
+    assert draw.text.startswith(" Paris")
+
+
+def test_steps_in_chat_go_on_from_token_ids_or_text_and_hit_the_prefix_cache(
+    smollm2: Server, note: list[str]
+) -> None:
+    """The trees may differ a little by rounding, and their rates with them."""
+    text, ids = (hit_rate(smollm2, partial(listed, smollm2, token_ids=ids)) for ids in (False, True))
+    note.append(f"prefix cache hits of SmolLM2 in a beam in chat: {ids:.1%} of the prompts with token ids, "
+                f"{text:.1%} with text (subwords, blocks of 32)")  # fmt: skip
+    assert min(ids, text) > 0.3
+    assert ids > text - 0.05
