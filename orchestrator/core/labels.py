@@ -2,8 +2,8 @@
 
 1. Alternatives that are a label, or the beginning of one and not of the other, add up to its probability: a label may
    be longer than a token. White space (and, if wanted, case) does not count.
-2. A label that is not listed is taken at the least likely alternative's probability, an upper bound; where both are
-   missing there is no chance to speak of.
+2. A label that is not listed is taken at an upper bound of its probability: that of the least likely alternative, and
+   what all alternatives leave over. Where both are missing there is no chance to speak of.
 3. With l for the logarithms of both, the chance of the first is exp(l_1 / T) / (exp(l_1 / T) + exp(l_2 / T)): T is a
    temperature of the decision, which sharpens or softens it after the fact.
 """
@@ -33,8 +33,8 @@ def label_chance(
     ]
     if not any(found):
         return None
-    least = min(logprob for _, logprob in listed)
-    p, q = (_summed(logprobs) if logprobs else least for logprobs in found)
+    unlisted = min(min(logprob for _, logprob in listed), _rest([logprob for _, logprob in listed]))
+    p, q = (_summed(logprobs) if logprobs else unlisted for logprobs in found)
     return logistic((p - q) / temperature)
 
 
@@ -44,6 +44,12 @@ def _plain(token: str, any_case: bool) -> str:
 
 def _tells(token: str, label: str, other: str) -> bool:
     return token == label or (token != "" and label.startswith(token) and not other.startswith(token))
+
+
+def _rest(logprobs: Sequence[float]) -> float:
+    """The logarithm of what these probabilities leave over; minus infinity where that is nothing."""
+    listed = _summed(logprobs)
+    return math.log(-math.expm1(listed)) if listed < 0 else -math.inf
 
 
 def _summed(logprobs: Sequence[float]) -> float:

@@ -1,15 +1,17 @@
 """Prompted: one model that is asked by one template; and the options of the parts that judge in this way.
 
-What is filled in is never evaluated, and what a model wrote can't reach into the template: names are filled in once.
+What is filled in is never evaluated, and what a model wrote can't reach into the template: names are filled in once,
+and a line that is one of the template's headings, such as ``Answer B:``, is quoted (``> ``).
 Draws that are sampled take their seed by content (``seed_by_content``): equal texts are judged alike wherever they
 stand in whichever tree, and a run that is resumed finds its own draws.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from string import Template
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -22,6 +24,9 @@ from branchwise.orchestrator.core.usage import Usage
 Style = Literal["chat", "completion"]
 SOURCE = "learned: the model was trained to judge in this way; judge: it was only asked to."
 """What the option ``source`` of a paper's reward model says, which any model may stand in for."""
+
+_BREAKS: Final = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+"""All that a reader may take for the end of a line."""
 
 
 class PromptedOptions(JudgingOptions):
@@ -44,13 +49,17 @@ class Prompted:
     system: str | None = None
 
     def filled(self, **values: object) -> str:
-        """The template with these values in it."""
-        return self.template.safe_substitute(values)
+        """The template with these values in it, no line of which can be taken for a heading of the template."""
+        lines = (line.strip() for line in self.template.template.splitlines())
+        headings = "|".join(re.escape(line) for line in lines if line.endswith(":") and "$" not in line)
+        alone = rf"(?:{headings})[^\w{_BREAKS}]{{0,20}}(?:[{_BREAKS}]|\Z)" if headings else "(?!)"
+        return self.template.safe_substitute({name: quoted(str(value), alone) for name, value in values.items()})
 
-    def places(self, name: str) -> int:
-        """How often the template shows what has this name."""
+    def places(self, *names: str) -> int:
+        """How often the template shows what has this name; of several names the one that it shows most often."""
         found = self.template.pattern.finditer(self.template.template)
-        return sum(name in (match["named"], match["braced"]) for match in found)
+        shown = [match["named"] or match["braced"] for match in found]
+        return max(map(shown.count, names))
 
     def request(
         self,
@@ -82,6 +91,17 @@ class Prompted:
         tokens, exact = self.model.count_prompt(request)
         used = calls * (tokens + more_prompt_tokens)
         return Usage(used, calls * request.max_tokens, calls=calls, exact=exact and not more_prompt_tokens)
+
+
+def quoted(text: str, heading: str) -> str:
+    """The text with ``> `` before each line that begins like a heading, given as a regular expression."""
+    begins = rf"(?<![^{_BREAKS}])(?=[^\w{_BREAKS}]{{0,20}}{heading})"
+    return re.sub(begins, "> ", text, flags=re.IGNORECASE)
+
+
+def tokens_of(model: Backend, text: str) -> int:
+    """The most tokens that a text is to a model."""
+    return model.count_prompt(Request(prompt=text, max_tokens=1))[0]
 
 
 def prompted(options: PromptedOptions, model: Backend, shipped: str) -> Prompted:

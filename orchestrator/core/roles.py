@@ -144,8 +144,8 @@ class PairJudge(Protocol):
     @property
     def source(self) -> Source: ...
     async def compare(self, pairs: Sequence[Pair]) -> list[Judgement]: ...
-    def bound(self, pair: Pair) -> Usage:
-        """The most that comparing this pair can use, without retries."""
+    def bound(self, pair: Pair, more_tokens: int = 0) -> Usage:
+        """The most that comparing this pair can use, without retries, if its texts get longer by so many tokens."""
         ...
 
 

@@ -35,7 +35,7 @@ class ByValue:
         """The probability that the first is better; a failure where one of them has no value."""
         return [self._compare(pair) for pair in pairs]
 
-    def bound(self, pair: Pair) -> Usage:
+    def bound(self, pair: Pair, more_tokens: int = 0) -> Usage:
         """Nothing: no model is asked."""
         return NOTHING
 

@@ -3,7 +3,7 @@
 1. Both answers are shown, and in the other order too. RM-R1's judge is to solve the task itself first, or to weigh a
    rubric where there is nothing to solve; Think-RM's thinks as long as it likes and ends with a letter or a strength.
 2. ``samples`` are drawn of each order, and what each prefers is read from its end (preferences.py). The majority
-   decides; samples that can't be read, or were lost, have no vote.
+   decides; samples that can't be read, were cut off or lost have no vote.
 3. Both orders have to agree, else one half (orders.py). An order without any vote makes the comparison a failure.
 
 ``ab_prompt`` is the judge that is not to think: it draws one token, whose probability tells how sure it is.
@@ -21,12 +21,12 @@ from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.prompting import Prompted, PromptedOptions, prompted, prompted_needs
-from branchwise.orchestrator.core.request import Request
+from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Pair
 from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.usage import NOTHING, Usage
-from branchwise.orchestrator.judges.orders import agreed, orders
+from branchwise.orchestrator.judges.orders import orders, same_verdict
 from branchwise.orchestrator.judges.preferences import lettered, majority, signed, tagged
 
 PROMPT: Final = """Two answers to one task are to be compared.
@@ -47,7 +47,7 @@ Parsing = Literal["rm_r1", "think_rm", "think_rm_signed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class JudgeFormat:
     """How a paper's judge is asked and read, and how it draws by default."""
 
     form: str
@@ -62,15 +62,15 @@ _STRENGTH: Final = """
 End with a number from -3 to 3, but not 0, such as <answer>-2</answer>. It is negative where A is better, positive
 where B is; 1 means slightly, 2 clearly, 3 by far.
 """
-PAPERS: Final[Mapping[Parsing, Paper]] = {
-    "rm_r1": Paper(
+FORMATS: Final[Mapping[Parsing, JudgeFormat]] = {
+    "rm_r1": JudgeFormat(
         "Is this a task with a right answer? Then solve it yourself first, and compare both with your solution.\n"
         "Else write a rubric with weights, say why, and judge both by it.\n"
         "End with the better one, <answer>[[A]]</answer> or <answer>[[B]]</answer>.",
         tagged, 1, 0.0, 8192,
     ),
-    "think_rm": Paper("Think it over from all sides." + _LETTER, lettered, 4, 0.6, 16384),
-    "think_rm_signed": Paper("Think it over from all sides." + _STRENGTH, signed, 4, 0.6, 16384),
+    "think_rm": JudgeFormat("Think it over from all sides." + _LETTER, lettered, 4, 0.6, 16384),
+    "think_rm_signed": JudgeFormat("Think it over from all sides." + _STRENGTH, signed, 4, 0.6, 16384),
 }  # fmt: skip
 
 
@@ -97,23 +97,23 @@ class Options(PromptedOptions):
         return self.drawn.temperature > 0
 
     @property
-    def drawn(self) -> Paper:
+    def drawn(self) -> JudgeFormat:
         """The paper's judge, with what these options change."""
-        paper = PAPERS[self.parsing]
-        return Paper(
-            paper.form,
-            paper.read,
-            paper.samples if self.samples is None else self.samples,
-            paper.temperature if self.temperature is None else self.temperature,
-            paper.max_tokens if self.max_tokens is None else self.max_tokens,
+        default = FORMATS[self.parsing]
+        return JudgeFormat(
+            default.form,
+            default.read,
+            default.samples if self.samples is None else self.samples,
+            default.temperature if self.temperature is None else self.temperature,
+            default.max_tokens if self.max_tokens is None else self.max_tokens,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class OrderVerdict:
     """What one order says: the first one shown is better, or not, or nothing; and a text to keep."""
 
-    chance: float | None
+    preference: float | None
     text: str
 
 
@@ -129,30 +129,32 @@ class PairJudge:
         """1, 0 or one half for each, or why nothing could be said."""
         return await together([self._compare(pair) for pair in pairs])
 
-    def bound(self, pair: Pair) -> Usage:
+    def bound(self, pair: Pair, more_tokens: int = 0) -> Usage:
         """All samples in each order."""
-        drawn = self.options.drawn
-        each = [self.asked.bound(self._request(one, 0), drawn.samples) for one in orders(pair, self.options.swap)]
+        samples, more = self.options.drawn.samples, 2 * more_tokens * self.asked.places("first", "second")
+        each = [self.asked.bound(self._request(one, 0), samples, more) for one in orders(pair, self.options.swap)]
         return sum(each, NOTHING)
 
     async def _compare(self, pair: Pair) -> Judgement:
-        heard = await together([self._hear(one) for one in orders(pair, self.options.swap)])
-        silent = next((each for each in heard if each.chance is None), None)
+        verdicts = await together([self._ask(one) for one in orders(pair, self.options.swap)])
+        silent = next((each for each in verdicts if each.preference is None), None)
         if silent is not None:
             return failed("no preference can be read", self.source, silent.text)
-        chances = [each.chance for each in heard if each.chance is not None]
-        return judged(agreed(*chances), scale="probability", source=self.source)
+        preferences = [each.preference for each in verdicts if each.preference is not None]
+        return judged(same_verdict(*preferences), scale="probability", source=self.source)
 
-    async def _hear(self, pair: Pair) -> Heard:
-        texts = await together([self._sample(pair, number) for number in range(self.options.drawn.samples)])
-        return Heard(majority([self.options.drawn.read(text) for text in texts if text is not None]), _first(texts))
+    async def _ask(self, pair: Pair) -> OrderVerdict:
+        drawn = await together([self._sample(pair, number) for number in range(self.options.drawn.samples)])
+        samples = [draw for draw in drawn if draw is not None]
+        read = [self.options.drawn.read(draw.text) for draw in samples if draw.finish != "length"]
+        return OrderVerdict(majority(read), samples[0].text if samples else "")
 
-    async def _sample(self, pair: Pair, number: int) -> str | None:
+    async def _sample(self, pair: Pair, number: int) -> Draw | None:
         try:
             (draw,) = await self.asked.model.generate(self._request(pair, number))
         except BackendError:
             return None
-        return draw.text
+        return draw
 
     def _request(self, pair: Pair, number: int) -> Request:
         drawn, problem = self.options.drawn, pair.first.trajectory.problem
@@ -164,10 +166,6 @@ class PairJudge:
         )
         seed = seed_by_content(self.options.seed, "pair_judge", problem.id, prompt, number)
         return self.asked.request(prompt, max_tokens=drawn.max_tokens, temperature=drawn.temperature, seed=seed)
-
-
-def _first(texts: Sequence[str | None]) -> str:
-    return next((text for text in texts if text is not None), "")
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:

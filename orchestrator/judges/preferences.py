@@ -1,8 +1,8 @@
 """Preferences: which of two answers a judge prefers, read from its text. What can't be read is no preference.
 
 ``rm_r1``
-    ``[[A]]`` or ``[[B]]`` in the last 80 characters. Both of them there, or neither, is no preference. RM-R1, Chen et
-    al. 2025, arXiv 2505.02387.
+    ``[[A]]`` or ``[[B]]`` in the last 80 characters after thinking. Both of them there, or neither, is no preference.
+    RM-R1, Chen et al. 2025, arXiv 2505.02387.
 ``think_rm``, ``think_rm_signed``
     The last A or B, or the last strength from -3 to 3 but 0, in the last ``<answer>`` block: negative alternatives
     are tried first, else the 3 of -3 would be read. Think-RM, Hong et al. 2025, arXiv 2505.16265.
@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from branchwise.orchestrator.core.spoken import spoken
+from branchwise.orchestrator.core.thinking import without_thinking
 
 TAIL_CHARACTERS: Final = 80
 OPENS: Final = "<answer>"
@@ -28,7 +28,7 @@ _STRENGTH: Final = re.compile(r"(?<![\w.,/+\u2212-])(-[123]|\+?[123])(?![\w/%]|[
 
 def tagged(text: str) -> float | None:
     """1 for ``[[A]]`` at the end of a text, 0 for ``[[B]]``."""
-    tail = text[-TAIL_CHARACTERS:] if spoken(text) else ""  # a thought that never ended decides nothing
+    tail = without_thinking(text)[-TAIL_CHARACTERS:]
     first, second = "[[A]]" in tail, "[[B]]" in tail
     return float(first) if first != second else None
 
@@ -53,7 +53,7 @@ def signed(text: str) -> float | None:
 
 def last_block(text: str) -> str:
     """What stands in the last ``<answer>`` block; nothing where there is none, or where it was cut off."""
-    before, closed, after = spoken(text).rpartition(CLOSES)
+    before, closed, after = without_thinking(text).rpartition(CLOSES)
     _, opened, inside = before.rpartition(OPENS)
     return inside if closed and opened and OPENS not in after else ""
 

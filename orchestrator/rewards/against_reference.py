@@ -86,9 +86,7 @@ class AgainstReference:
             drawn = self.writer.bound(self._request(self.writer, trajectory.problem), 1)
             more += self.options.max_tokens
         text = str(trajectory.problem.metadata.get(self.options.given or "", ""))
-        comparing = self.judge.bound(Pair(Candidate(trajectory), _answer(trajectory.problem, text)))
-        longer = comparing.prompt_tokens + comparing.calls * 2 * more
-        return drawn + replace(comparing, prompt_tokens=longer, exact=False)
+        return drawn + self.judge.bound(Pair(Candidate(trajectory), _answer(trajectory.problem, text)), more)
 
     async def _score(self, trajectory: Trajectory) -> Judgement:
         try:

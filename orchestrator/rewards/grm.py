@@ -4,7 +4,7 @@
 2. The model writes principles for this very problem, a critique by them, and a whole number for each answer.
 3. ``votes`` are sampled, each with the answers in another order. They are put back in order and summed (votes.py).
 4. With a ``meta`` reward, which judges each vote's critique by the prompt that it answers, only the ``keep`` best
-   votes count. A vote that can't be read, or was lost, does not count; without any the judgement is a failure.
+   votes count. A vote that can't be read, was cut off or lost does not count; without any the judgement is a failure.
 
 The value is the sum S of the k votes that counted, by default as a probability, (S - k) / 9k; ``raw`` is S. The
 engine scores together what a node draws ``together`` in one expansion; else every answer stands alone in its group.
@@ -31,8 +31,8 @@ from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
-from branchwise.orchestrator.rewards.groups import Group, grouped, in_batch, side_by_side
-from branchwise.orchestrator.rewards.votes import HIGHEST, LOWEST, best_votes, put_back, summed, vote_in
+from branchwise.orchestrator.rewards.groups import Group, alone, grouped, in_batch, side_by_side
+from branchwise.orchestrator.rewards.votes import HIGHEST, LOWEST, best_votes, put_back, scores_in, summed
 from branchwise.orchestrator.rewards.wrapping import R, inner_reward
 
 PROMPT: Final = """You are scoring responses to a query. They may be unfinished: then score what is there.
@@ -43,8 +43,8 @@ $problem
 $responses
 
 First state the principles by which responses to this very query should be judged, with a weight each. Then criticise
-each response by them. End with a whole number from 1 (worthless) to 10 (flawless) for each response, in the order in
-which they are shown, in one box such as \\boxed{$example}.
+each response by them. In the last line give a whole number from 1 (worthless) to 10 (flawless) for each response, in
+the order in which they are shown, in one box such as \\boxed{$example}, and nothing else.
 """
 HEADING: Final = "Response "
 
@@ -82,12 +82,12 @@ class Options(PromptedOptions, Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Ballot:
-    """One reply: what it was asked, its text, and the vote by answer if it can be read."""
+class Vote:
+    """One reply: what it was asked, its text, and its scores by answer if they can be read."""
 
     prompt: str
     text: str
-    vote: tuple[int, ...] | None = None
+    scores: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,40 +109,40 @@ class Grm:
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """Its own votes: those of a group share their calls, and use no more than each alone would."""
-        alone, votes = Group(trajectory.problem, (trajectory.text,), (0,)), self.options.votes
-        request, more = self._request(alone, [0], 0), 2 * max_new_tokens * self.asked.places("responses")
+        single, votes = alone(trajectory), self.options.votes
+        request, more = self._request(single, [0], 0), 2 * max_new_tokens * self.asked.places("responses")
         used = self.asked.bound(request, votes, more)
         if self.meta is None:
             return used
-        judging = self.meta.bound(self._as_answer(self._prompt(alone, [0]), ""), self.options.max_tokens + more, 1)
+        judging = self.meta.bound(self._as_answer(self._prompt(single, [0]), ""), self.options.max_tokens + more, 1)
         return sum((judging for _ in range(votes)), used)
 
     async def _score(self, group: Group) -> list[Judgement]:
-        ballots = await together([self._ballot(group, number) for number in range(self.options.votes)])
-        counted = await self._counted([ballot for ballot in ballots if ballot.vote is not None])
+        votes = await together([self._vote(group, number) for number in range(self.options.votes)])
+        counted = await self._counted([vote for vote in votes if vote.scores is not None])
         if not counted:
-            lost = failed("no vote can be counted", self.source, ballots[0].text)
+            lost = failed("no vote can be counted", self.source, votes[0].text)
             return [lost for _ in group.texts]
         return [self._judged(total, len(counted)) for total in summed(counted)]
 
-    async def _ballot(self, group: Group, number: int) -> Ballot:
+    async def _vote(self, group: Group, number: int) -> Vote:
         order = group.shuffled(self.options.seed, "grm", number)
         prompt = self._prompt(group, order)
         try:
             (draw,) = await self.asked.model.generate(self._request(group, order, number))
         except BackendError as error:
-            return Ballot(prompt, str(error))
-        vote = vote_in(draw.text, len(order))
-        return Ballot(prompt, draw.text, None if vote is None else put_back(vote, order))
+            return Vote(prompt, str(error))
+        scores = None if draw.finish == "length" else scores_in(draw.text, len(order))
+        return Vote(prompt, draw.text, None if scores is None else put_back(scores, order))
 
-    async def _counted(self, ballots: Sequence[Ballot]) -> list[tuple[int, ...]]:
-        """The votes that count: all, or those that the meta reward thinks best of."""
-        known = [(ballot.vote, 0.0) for ballot in ballots if ballot.vote is not None]
+    async def _counted(self, votes: Sequence[Vote]) -> list[tuple[int, ...]]:
+        """The scores of the votes that count: of all, or of those that the meta reward thinks best of."""
+        known = [(vote.scores, 0.0) for vote in votes if vote.scores is not None]
         if self.meta is not None:
-            verdicts = await self.meta.score([self._as_answer(ballot.prompt, ballot.text) for ballot in ballots])
-            scored = zip(known, verdicts, strict=True)
-            known = [(vote, verdict.value) for (vote, _), verdict in scored if verdict.value is not None]
-        return best_votes([vote for vote, _ in known], [score for _, score in known], self.options.counted)
+            verdicts = await self.meta.score([self._as_answer(vote.prompt, vote.text) for vote in votes])
+            judged = zip(known, verdicts, strict=True)
+            known = [(scores, verdict.value) for (scores, _), verdict in judged if verdict.value is not None]
+        return best_votes([scores for scores, _ in known], [value for _, value in known], self.options.counted)
 
     def _judged(self, total: int, votes: int) -> Judgement:
         share = (total - LOWEST * votes) / ((HIGHEST - LOWEST) * votes)

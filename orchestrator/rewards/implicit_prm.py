@@ -112,7 +112,7 @@ class ImplicitReward:
         return judged(value, scale=options.scale, source=self.source, step_values=values)
 
     def _request(self, trajectory: Trajectory) -> Request:
-        return presented(self.options, trajectory, trajectory.text, prompt_logprobs=True)
+        return presented(self.options, trajectory.problem.text, trajectory.text, prompt_logprobs=True)
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:

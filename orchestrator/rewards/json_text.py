@@ -1,38 +1,45 @@
-"""JSON in a model's text: found, mended where that is safe, or not there at all.
+"""JSON objects in a model's text: found among thoughts, prose, code fences and LaTeX, mended where that is safe.
 
-The chain, of which the first that succeeds counts:
+1. An object begins with a brace and a quoted key. It is read from there on, as it is, with raw line breaks allowed in
+   its texts. Else it is read mended: backslashes that escape nothing and trailing commas are blanked, and the quotes
+   of its first key, single or typographic ones, are all made straight.
+2. Nothing within an object that can't be read is looked at, so that no text in its texts is taken for one.
+3. Of the objects with the wanted key the last one counts; but where an object after it can't be read, nothing does:
+   the text may have been cut off while it was being written.
 
-1. Thinking and code fences are taken off; the rest is JSON.
-2. The rest is JSON once typographic quotes are straight, single quotes double, and trailing commas gone.
-3. What stands between the first opening brace and the last closing one is JSON, as it is or so mended.
-
-What is cut off in its middle is not closed by guess. The chain is RewardAnything's: Yu et al. 2025, arXiv 2506.03637.
+Models' replies in JSON and the need to mend them: RewardAnything, Yu et al. 2025, arXiv 2506.03637.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from branchwise.orchestrator.core.spoken import spoken
+from branchwise.orchestrator.core.thinking import without_thinking
 
 MAX_CHARACTERS: Final = 100_000
+MAX_OBJECTS: Final = 200
 
-_FENCED: Final = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL)
+_OPENING: Final = re.compile(r"\{\s{0,200}([\"'‘“„])")
+_QUOTES: Final = {'"': "", "'": "'", "‘": "‘’", "“": "“”„", "„": "“”„"}
+_ESCAPED: Final = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _TRAILING_COMMA: Final = re.compile(r",(?=\s{0,200}[}\]])")
-_STRAIGHT: Final = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
+_DECODER: Final = json.JSONDecoder(strict=False, parse_constant=lambda constant: None)
 
 
-def object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object that a model's text holds; None where there is none that can be read."""
-    said = _unfenced(spoken(text[-MAX_CHARACTERS:])).strip()
-    braced = said[said.find("{") : said.rfind("}") + 1] if "{" in said else ""
-    for candidate in (said, _mended(said), braced, _mended(braced)):
-        found = _loaded(candidate)
-        if found is not None:
+def object_in(text: str, key: str) -> dict[str, Any]:
+    """The last object of a model's text that has this key; an empty one where none can be read, or too many begin."""
+    said, place = without_thinking(text)[-MAX_CHARACTERS:], 0
+    found: dict[str, Any] = {}
+    for _ in range(MAX_OBJECTS):
+        opening = _OPENING.search(said, place)
+        if opening is None:
             return found
-    return None
+        read, place = _decoded(said, opening)
+        if read is None or key in read:
+            found = read or {}
+    return {}
 
 
 def whole_number(value: object, low: int, high: int) -> int | None:
@@ -42,23 +49,21 @@ def whole_number(value: object, low: int, high: int) -> int | None:
     return int(value) if value == int(value) else None
 
 
-def _unfenced(text: str) -> str:
-    fenced = _FENCED.findall(text)
-    return fenced[-1] if fenced else text
+def _decoded(text: str, opening: re.Match[str]) -> tuple[dict[str, Any] | None, int]:
+    """The object that begins here, if it can be read, and the place where to look on."""
+    furthest = opening.end()
+    for written in (text, _mended(text, opening[1])):
+        try:
+            return _DECODER.raw_decode(written, opening.start())
+        except json.JSONDecodeError as error:
+            furthest = max(furthest, error.pos)
+        except (ValueError, RecursionError):  # a number without end, or braces without end
+            furthest = len(text)
+    return None, furthest
 
 
-def _mended(text: str) -> str:
-    straight = text.translate(_STRAIGHT)
-    return _TRAILING_COMMA.sub("", straight if '"' in straight else straight.replace("'", '"'))
-
-
-def _loaded(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):  # no JSON, a number without end, or braces without end
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+def _mended(text: str, quote: str) -> str:
+    """The text with its flaws blanked, each character in its place."""
+    straight = text.translate({ord(each): '"' for each in _QUOTES[quote]})
+    escaped = _ESCAPED.sub(lambda match: match[0] if len(match[0]) > 1 else " ", straight)
+    return _TRAILING_COMMA.sub(" ", escaped)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -108,13 +109,14 @@ class Judge:
             text, mark = draw.text, self._mark(draw)
             if mark is not None:
                 return self._judged(mark, text)
-        return failed(f"no mark from {self.options.low:g} to {self.options.high:g} can be read", self.source, text)
+        limits = f"{_digits(self.options.low)} to {_digits(self.options.high)}"
+        return failed(f"no mark from {limits} can be read", self.source, text)
 
     def _mark(self, draw: Draw) -> float | None:
-        low, high = self.options.low, self.options.high
-        if self.options.form == "json":
-            return number_in_json(draw.text, low, high)
-        return number_in(draw.text, low, high) if draw.finish != "length" else None  # 1 may be the half of 10
+        if draw.finish == "length":
+            return None  # 1 may be the half of 10, and an object in JSON a quotation
+        read = number_in_json if self.options.form == "json" else number_in
+        return read(draw.text, self.options.low, self.options.high)
 
     def _judged(self, mark: float, text: str) -> Judgement:
         low, high, scale = self.options.low, self.options.high, self.options.scale
@@ -123,7 +125,7 @@ class Judge:
 
     def _request(self, trajectory: Trajectory, attempt: int) -> Request:
         options, problem = self.options, trajectory.problem
-        numbers = {"low": f"{options.low:g}", "high": f"{options.high:g}"}
+        numbers = {"low": _digits(options.low), "high": _digits(options.high)}
         form = FORMS[options.form].replace("$low", numbers["low"]).replace("$high", numbers["high"])
         prompt = self.asked.filled(
             problem=problem.text, answer=trajectory.text, rubric=options.rubric, form=form, **numbers
@@ -136,6 +138,11 @@ class Judge:
             seed=seed_by_content(options.seed, "judge", problem.id, prompt, attempt),
             json_schema=_schema(options) if structured else None,
         )
+
+
+def _digits(number: float) -> str:
+    """A number as it is checked, in digits that ``number_in`` reads."""
+    return f"{Decimal(repr(number)).normalize():f}"
 
 
 def _schema(options: Options) -> str:

@@ -12,30 +12,38 @@ Math-Shepherd (arXiv 2312.08935) and its followers mark steps this way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from string import Template
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.labels import label_chance
-from branchwise.orchestrator.core.options import JudgingOptions, Parts
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.prompting import (
+    Prompted,
+    PromptedOptions,
+    Style,
+    prompted,
+    prompted_needs,
+    tokens_of,
+)
 from branchwise.orchestrator.core.request import Draw, Request
-from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
 
+PROMPT: Final = "$problem\n$steps"
 
-class Options(JudgingOptions):
+
+class Options(PromptedOptions):
     """Options of the label-token process reward."""
 
     kind: Literal["label_token"] = "label_token"
     source: ClassVar[Source] = "learned"
-    model: str = Field(description="Name of the model that writes the labels.")
-    prompt: str = Field("$problem\n$steps", description="Template of the text before the label.")
+    style: Style = Field("completion", description="As plain text that is continued, or as a user's message.")
     step_end: str = Field("\n", description="Each step is made to end with this.")
     good: str = Field("+", min_length=1, description="Label of a good step; may be longer than a token.")
     bad: str = Field("-", min_length=1, description="Label of a bad step: another from its first token on.")
@@ -67,14 +75,16 @@ class Options(JudgingOptions):
         return self.every_step
 
 
+@dataclass(frozen=True, slots=True)
 class LabelToken:
     """Scores steps by the label that a model would write after them."""
 
-    source: Source = Options.source
+    options: Options
+    asked: Prompted
 
-    def __init__(self, options: Options, model: Backend) -> None:
-        self._options, self._model = options, model
-        self._template = Template(options.prompt)
+    @property
+    def source(self) -> Source:
+        return self.options.source
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """One judgement a trajectory; its steps that have a score keep it."""
@@ -82,20 +92,20 @@ class LabelToken:
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A label for each step that has no score and each new one, after the longest possible text."""
+        options, asked = self.options, self.asked
+        new = min(options.max_steps, max_new_tokens, max_new_steps or max_new_tokens)
         without = sum(step.score is None for step in trajectory.steps)
-        steps = min(self._options.max_steps, without + min(max_new_tokens, max_new_steps or max_new_tokens))
-        if not self._options.every_step:
-            steps = 1
-        tokens, exact = self._model.count_prompt(self._request(trajectory, len(trajectory.steps)))
-        return Usage(steps * (tokens + 2 * max_new_tokens), steps, calls=steps, exact=exact)
+        calls = min(options.max_steps, without + new) if options.every_step else 1
+        more = (2 * max_new_tokens + new * tokens_of(asked.model, options.step_end)) * asked.places("steps")
+        return asked.bound(self._request(trajectory, len(trajectory.steps)), calls, more)
 
     async def _score(self, trajectory: Trajectory) -> Judgement:
         steps = trajectory.steps
         if not steps:
             return failed("nothing was written that could be judged", self.source)
-        if len(steps) > self._options.max_steps:
-            return failed(f"{len(steps)} steps, judged are at most {self._options.max_steps}", self.source)
-        if not self._options.every_step:
+        if len(steps) > self.options.max_steps:
+            return failed(f"{len(steps)} steps, judged are at most {self.options.max_steps}", self.source)
+        if not self.options.every_step:
             return await self._score_last(trajectory)
         new = [k for k, step in enumerate(steps) if step.score is None]
         try:
@@ -103,15 +113,14 @@ class LabelToken:
         except BackendError as error:
             return failed(str(error), self.source)
         scores = {
-            k: label_chance(label, self._options.good, self._options.bad)
-            for k, label in zip(new, labels, strict=True)
+            k: label_chance(label, self.options.good, self.options.bad) for k, label in zip(new, labels, strict=True)
         }
         values = [scores.get(k, step.score) for k, step in enumerate(steps)]
         if any(value is None for value in values):
             return failed("neither label is among the alternatives", self.source, labels[0].text)
         known = tuple(value for value in values if value is not None)
         return judged(
-            reduced(self._options.reducer, known), scale="probability", source=self.source, step_values=known
+            reduced(self.options.reducer, known), scale="probability", source=self.source, step_values=known
         )
 
     async def _score_last(self, trajectory: Trajectory) -> Judgement:
@@ -119,7 +128,7 @@ class LabelToken:
             (label,) = await self._labels([self._request(trajectory, len(trajectory.steps))])
         except BackendError as error:
             return failed(str(error), self.source)
-        value = label_chance(label, self._options.good, self._options.bad)
+        value = label_chance(label, self.options.good, self.options.bad)
         if value is None:
             return failed("neither label is among the alternatives", self.source, label.text)
         return judged(value, scale="probability", source=self.source)
@@ -128,23 +137,23 @@ class LabelToken:
         return await together([self._label(request) for request in requests])  # one lost, and all are
 
     async def _label(self, request: Request) -> Draw:
-        return (await self._model.generate(request))[0]
+        return (await self.asked.model.generate(request))[0]
 
     def _request(self, trajectory: Trajectory, steps: int) -> Request:
         text = "".join(self._ended(step) for step in trajectory.steps[:steps])
-        prompt = self._template.safe_substitute(problem=trajectory.problem.text, steps=text)
-        return Request(prompt=prompt, max_tokens=1, temperature=0.0, seed=0, logprobs=self._options.alternatives)
+        prompt = self.asked.filled(problem=trajectory.problem.text, steps=text)
+        return self.asked.request(prompt, max_tokens=1, logprobs=self.options.alternatives)
 
     def _ended(self, step: Step) -> str:
-        end = self._options.step_end
+        end = self.options.step_end
         return step.text if step.text.endswith(end) else step.text + end
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:
-    """Log-probabilities after a plain text."""
-    return {options.model: frozenset({"completion", "logprobs"})}
+    """Log-probabilities of the label."""
+    return prompted_needs(options, "logprobs")
 
 
 def build(options: Options, parts: Parts) -> LabelToken:
     """The reward over its model."""
-    return LabelToken(options, parts.model(options.model))
+    return LabelToken(options, prompted(options, parts.model(options.model), PROMPT))

@@ -29,8 +29,16 @@ from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
-from branchwise.orchestrator.rewards.groups import Group, grouped, in_batch, side_by_side
-from branchwise.orchestrator.rewards.rankings import HIGHEST, LOWEST, Ranking, agreement, by_order, ranking_in
+from branchwise.orchestrator.rewards.groups import Group, alone, grouped, in_batch, side_by_side
+from branchwise.orchestrator.rewards.rankings import (
+    HIGHEST,
+    LOWEST,
+    NO_RANKING,
+    Ranking,
+    agreement,
+    by_order,
+    ranking_in,
+)
 
 PROMPT: Final = """Several models answered a prompt. Judge their answers by one principle, and by nothing else.
 
@@ -85,8 +93,8 @@ class Listwise:
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A call of its own: those of a group share one, and use no more than each alone would."""
-        alone = Group(trajectory.problem, (trajectory.text,), (0,))
-        return self.asked.bound(self._request(alone, [0]), 1, 2 * max_new_tokens * self.asked.places("responses"))
+        request = self._request(alone(trajectory), [0])
+        return self.asked.bound(request, 1, 2 * max_new_tokens * self.asked.places("responses"))
 
     async def _score(self, group: Group) -> list[Judgement]:
         order = group.shuffled(self.options.seed, "listwise")
@@ -95,7 +103,7 @@ class Listwise:
         except BackendError as error:
             return [failed(str(error), self.source) for _ in order]
         names = {response: f"{NAME}{place}" for place, response in enumerate(order, 1)}
-        ranking = ranking_in(draw.text, list(names.values()))
+        ranking = NO_RANKING if draw.finish == "length" else ranking_in(draw.text, list(names.values()))
         return [self._judged(ranking, names[response], draw.text) for response in range(len(order))]
 
     def _judged(self, ranking: Ranking, name: str, text: str) -> Judgement:

@@ -10,20 +10,20 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from branchwise.orchestrator.core.spoken import spoken
+from branchwise.orchestrator.core.thinking import without_thinking
 from branchwise.orchestrator.rewards.json_text import object_in
 
 _MARKER: Final = re.compile(r"\bscore\b[*_ \t]{0,8}[:=]", re.IGNORECASE)
 _NUMBER: Final = re.compile(
-    r"[*_\s$]{0,8}(?:\\boxed\{)?(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)"
-    r"(?:[ \t]{0,4}(?:/|out of)[ \t]{0,4}([0-9]{1,9}))?"
+    r"[*_\s$]{0,8}(?:\\boxed\{)?(-?[0-9]{1,17}(?:\.[0-9]{1,17})?)"
+    r"(?:[ \t]{0,4}(?:/|out of)[ \t]{0,4}([0-9]{1,17}))?"
     r"(?!\w|[/%]|[.,][0-9]|[ \t]{0,4}(?:[-\u2013\u2014+*^,]|to\b|or\b)[ \t]{0,4}[0-9]|[ \t]{0,4}(?:/|out of\b))"
 )
 
 
 def number_in(text: str, low: float, high: float) -> float | None:
     """The mark that a text states as a number from low to high; None where it states none."""
-    said = spoken(text)
+    said = without_thinking(text)
     markers = list(_MARKER.finditer(said))
     rest = said[markers[-1].end() :] if markers else said.strip()
     match = _NUMBER.match(rest) if markers else _NUMBER.fullmatch(rest)
@@ -34,7 +34,7 @@ def number_in(text: str, low: float, high: float) -> float | None:
 
 def number_in_json(text: str, low: float, high: float) -> float | None:
     """The mark under ``score`` of the JSON object in a text; None where there is none on the scale."""
-    found = (object_in(text) or {}).get("score")
+    found = object_in(text, "score").get("score")
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
     return _on_scale(found, low, high)

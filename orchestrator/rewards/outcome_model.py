@@ -89,7 +89,7 @@ class OutcomeModel:
     def _request(self, trajectory: Trajectory) -> Request:
         options = self.options
         if options.ask == "classify":
-            return presented(options, trajectory, trajectory.text, pooling="classify")
+            return presented(options, trajectory.problem.text, trajectory.text, pooling="classify")
         query = Template(options.before).safe_substitute(problem=trajectory.problem.text)
         return Request(prompt=query or " ", document=trajectory.text, pooling="score", max_tokens=0, temperature=0.0)
 

@@ -16,7 +16,6 @@ from pydantic import Field
 from branchwise.orchestrator.core.message import assistant, system, user
 from branchwise.orchestrator.core.options import JudgingOptions
 from branchwise.orchestrator.core.request import Request
-from branchwise.orchestrator.core.trajectory import Trajectory
 
 
 class PresentedOptions(JudgingOptions):
@@ -37,9 +36,9 @@ class PresentedOptions(JudgingOptions):
         return self.prompt or ("$problem" if self.style == "chat" else "$problem\n")
 
 
-def presented(options: PresentedOptions, trajectory: Trajectory, solution: str, **asked: Any) -> Request:
-    """The request that shows this solution of the trajectory's problem; ``asked`` are further fields of it."""
-    before = Template(options.before).safe_substitute(problem=trajectory.problem.text)
+def presented(options: PresentedOptions, problem: str, solution: str, **asked: Any) -> Request:
+    """The request that shows this solution of a problem; ``asked`` are further fields of it."""
+    before = Template(options.before).safe_substitute(problem=problem)
     asked = {"max_tokens": 0, "temperature": 0.0, **asked}
     if options.style == "completion":
         return Request(prompt=before + solution, **asked)

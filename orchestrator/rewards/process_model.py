@@ -1,7 +1,7 @@
 """Process model: a token classifier gives every step of a solution a number, read at a tag behind it.
 
-1. The steps, each followed by the step tag, are what the model reads; a tag that the policy wrote itself is blanked.
-   One row of raw numbers comes back a tag: any other count is a failure.
+1. The steps, each followed by the step tag, are what the model reads; tags within problem and steps are blanked. One
+   row of raw numbers comes back a tag: any other count is a failure.
 2. ``column`` of a row goes through ``activation``: softmax over two labels (the last one is the good one), or sigmoid
    of a single label.
 3. ``granularity: merged`` reads every step but the first together with the one before it, as one step;
@@ -26,6 +26,7 @@ from pydantic import Field, model_validator
 from branchwise.orchestrator.core.errors import BackendError, RewardFailure
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
 from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.prompting import tokens_of
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.together import together
@@ -101,7 +102,8 @@ class ProcessModel:
         steps = min(self.options.max_steps, len(trajectory.steps) + new)
         calls = 1 if self.options.at_once else max(1, steps - known) * self.options.readings
         tokens, exact = self.model.count_prompt(self._request(trajectory, self._shown(trajectory)))
-        return Usage(calls * (tokens + 2 * max_new_tokens + 2 * new), calls=calls, exact=exact)
+        tag = tokens_of(self.model, self.options.step_tag)
+        return Usage(calls * (tokens + 2 * max_new_tokens + new * (1 + tag)), calls=calls, exact=exact)
 
     async def _score(self, trajectory: Trajectory) -> Judgement:
         steps = trajectory.steps
@@ -128,10 +130,10 @@ class ProcessModel:
             return {k: scores[k] for k in new}
         readings = [(k, pieces) for k in new for pieces in self._readings(shown, k)]
         scored = await together([self._asked(trajectory, pieces) for _, pieces in readings])
-        found: dict[int, float] = {}
+        by_step: dict[int, list[float]] = {k: [] for k in new}
         for (k, _), scores in zip(readings, scored, strict=True):
-            found[k] = max(found.get(k, scores[-1]), scores[-1])
-        return found
+            by_step[k].append(scores[-1])
+        return {k: reduced("max", read) for k, read in by_step.items()}
 
     def _readings(self, shown: Sequence[str], k: int) -> list[list[str]]:
         """The ways in which step k is read: what is shown before it, and it, the last one."""
@@ -160,11 +162,15 @@ class ProcessModel:
         texts = [step.text.strip() if self.options.strip else step.text for step in trajectory.steps]
         if self.options.view == "math_only":
             texts = list(map(math_only, texts))
-        return [text.replace(self.options.step_tag, " ") for text in texts]
+        return list(map(self._blanked, texts))
+
+    def _blanked(self, text: str) -> str:
+        """The text without step tags, of which the model would score each."""
+        return text.replace(self.options.step_tag, " ")
 
     def _request(self, trajectory: Trajectory, pieces: Sequence[str]) -> Request:
         solution = "".join(piece + self.options.step_tag for piece in pieces)
-        return presented(self.options, trajectory, solution, pooling="token_classify")
+        return presented(self.options, self._blanked(trajectory.problem.text), solution, pooling="token_classify")
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:

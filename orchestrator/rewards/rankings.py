@@ -30,9 +30,12 @@ class Ranking:
     order: tuple[str, ...] = ()
 
 
+NO_RANKING: Final = Ranking({})
+
+
 def ranking_in(text: str, names: Sequence[str]) -> Ranking:
     """What a text says of the answers of these names; nothing where it can't be read."""
-    found = object_in(text) or {}
+    found = object_in(text, "scores")
     written, order = found.get("scores"), found.get("best-to-worst")
     scores = written if isinstance(written, dict) else {}
     known = {name: whole_number(scores.get(name), LOWEST, HIGHEST) for name in names}

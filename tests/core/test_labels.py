@@ -36,6 +36,10 @@ def test_case_tells_labels_apart_unless_it_is_not_to() -> None:
 
 def test_a_label_not_listed_is_as_likely_as_the_least_likely_one() -> None:
     assert label_chance(draw(("A", math.log(0.6)), ("C", math.log(0.2))), "A", "B") == pytest.approx(0.75)
+    assert label_chance(draw(("A", math.log(0.6)), ("C", math.log(0.3))), "A", "B") == pytest.approx(6 / 7)
+    assert label_chance(draw(("A", math.log(0.9))), "A", "B") == pytest.approx(0.9)
+    assert label_chance(draw(("B", math.log(0.9))), "A", "B") == pytest.approx(0.1)
+    assert label_chance(draw(("A", 0.0)), "A", "B") == 1
 
 
 def test_numbers_that_are_none_are_no_chances() -> None:

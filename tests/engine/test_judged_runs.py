@@ -126,7 +126,8 @@ async def test_a_run_stays_below_what_is_predicted(name: str) -> None:
 
 async def test_what_is_drawn_together_is_one_group() -> None:
     plan, judge = example("grm_best_of_n"), Speaking(boxing("4"))
-    await solve_batch([QUESTION], plan, backends={"policy": policy(), "judge": judge}, seed=3)
+    writer = ScriptedBackend(lambda request, seed: f"By way {seed}, it is 4")  # equal ones are shown once
+    await solve_batch([QUESTION], plan, backends={"policy": writer, "judge": judge}, seed=3)
     assert [len(re.findall(r"Response \d+:", prompt)) for prompt in judge.prompts] == [8] * 4
 
 

@@ -19,7 +19,7 @@ from branchwise.orchestrator.core.request import Draw, Request, TokenLogprob
 from branchwise.orchestrator.core.roles import Pair, PairJudge
 from branchwise.orchestrator.core.trajectory import Step, StopReason
 from branchwise.orchestrator.core.usage import NOTHING, Usage
-from branchwise.orchestrator.judges.orders import agreed
+from branchwise.orchestrator.judges.orders import combine_orders
 from branchwise.orchestrator.plugins import find, kinds
 from tests.laws.toy import ROOT
 
@@ -128,7 +128,7 @@ class TestAbPrompt:
         [(0.8, 0.4, 0.7), (0.8, 0.7, 0.5), (0.2, 0.3, 0.5), (0.6, 0.5, 0.55), (0.8, None, 0.8)],
     )
     def test_what_two_orders_agree_on(self, chance: float, swapped: float | None, agreement: float) -> None:
-        assert agreed(chance, swapped) == pytest.approx(agreement)
+        assert combine_orders(chance, swapped) == pytest.approx(agreement)
 
     def test_one_order_is_one_call(self) -> None:
         backend = Labeller(lambda prompt: 0.9)

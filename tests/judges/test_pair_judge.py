@@ -15,6 +15,7 @@ from branchwise.orchestrator.core.judgement import Judgement
 from branchwise.orchestrator.core.roles import Pair
 from branchwise.orchestrator.core.trajectory import Step
 from branchwise.orchestrator.judges import pair_judge
+from branchwise.orchestrator.judges.orders import same_verdict
 from branchwise.orchestrator.judges.preferences import lettered, majority, signed, strength, tagged
 from tests.laws.toy import ROOT
 from tests.speaking import Speaking, parts
@@ -46,6 +47,8 @@ def liking(text: str, form: str = "<answer>[[{}]]</answer>") -> Speaking:
         ("[[C]] A", None),
         ("<think>surely [[A]]", None),
         ("<think>hm</think>[[A]]", 1),
+        ("<think>so it is [[B]]</think>\n[[A]]", 1),
+        ("<think>so it is [[B]]</think>\nBoth are fine.", None),
         ("", None),
     ],
 )
@@ -148,3 +151,22 @@ async def test_samples_that_are_lost_have_no_vote_and_without_any_it_is_a_failur
 def test_samples_that_are_all_the_same() -> None:
     with pytest.raises(ValidationError, match="all the same"):
         pair_judge.Options(model="m", samples=3)
+
+
+async def test_one_order_and_a_tie_in_the_other_do_not_agree() -> None:
+    def says(prompt: str, seed: int) -> str:
+        first = prompt.partition("Answer A:\n")[2].startswith("good")
+        return f"<answer>{'A' if first or seed % 2 else 'B'}</answer>"
+
+    seeds = Speaking(says)
+    judge = pair_judge.build(pair_judge.Options(model="m", parsing="think_rm", samples=2), parts(seeds))
+    found = {(await judge.compare([Pair(PAIR.first, Candidate(ROOT.extend((Step(f"bad {k}"),), 1)))]))[0].value
+             for k in range(12)}  # fmt: skip
+    assert found == {0.5, 1}
+    assert same_verdict(1, 0.5) == same_verdict(0.5, 0) == same_verdict(1, 1) == 0.5
+    assert (same_verdict(1, 0), same_verdict(0, 1), same_verdict(0)) == (1, 0, 0)
+
+
+async def test_a_sample_that_was_cut_off_has_no_vote() -> None:
+    cut = await compared(Speaking(lambda prompt, seed: "[[A]] " + "so " * 90), max_tokens=1)
+    assert (cut.value, cut.rationale) == (None, "[[A]]")

@@ -92,3 +92,18 @@ def test_its_needs_are_those_of_both_models() -> None:
     options = options_of(model="writer", style="completion")
     assert needs_of_part(options) == {"writer": {"completion"}, "judge": {"chat"}}
     assert needs_of_part(options_of(model="judge", style="completion")) == {"judge": {"chat", "completion"}}
+
+
+@pytest.mark.parametrize("judge", [{"kind": "ab_prompt"}, {"kind": "pair_judge", "max_tokens": 9}])
+@pytest.mark.parametrize("places", ["$first $second", "$first $second $second $second", "$first $first ${first}"])
+@pytest.mark.parametrize("words", [(200, 3), (3, 200)])
+async def test_its_bound_holds_however_often_the_judge_is_shown_the_answers(
+    judge: dict[str, Any], places: str, words: tuple[int, int]
+) -> None:
+    backend = Speaking(lambda prompt, seed: "a " * 500)
+    options = options_of(model="m", max_tokens=words[1], judge={**judge, "model": "m", "prompt": places})
+    reward = against_reference.build(options, parts(backend))
+    bound = reward.bound(Trajectory(problem("which?")), words[0])
+    await reward.score([Trajectory(problem("which?"), (Step("b " * words[0]),))])
+    assert 0 < backend.used.prompt_tokens <= bound.prompt_tokens
+    assert backend.used.calls <= bound.calls

@@ -153,3 +153,18 @@ def test_options_that_make_no_sense() -> None:
         judge.Options(model="m", low=3, high=3)
     with pytest.raises(ValidationError, match="the same text comes again"):
         judge.Options(model="m", retries=1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(0, 1_234_567, "0 to 1234567"), (-1.5, 0.1, "-1.5 to 0.1"), (0, 1e12, "0 to 1000000000000")],
+)
+async def test_limits_are_shown_as_they_are_checked(low: float, high: float, shown: str) -> None:
+    backend = Speaking(lambda prompt, seed: f"Score: {shown.split()[-1]}")
+    found = await judged(backend, low=low, high=high, prompt="$low to $high")
+    assert (backend.prompts, found.value) == ([shown], 1)
+
+
+async def test_json_that_was_cut_off_has_no_mark() -> None:
+    backend = Speaking(lambda prompt, seed: 'It ends with {"score": 10} ' + "so " * 90)
+    assert (await judged(backend, form="json", max_tokens=5)).value is None

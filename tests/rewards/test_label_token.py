@@ -68,6 +68,21 @@ async def test_its_bound_holds_for_steps_that_nobody_scored() -> None:
     assert reward.bound(solution("x", scores=[0.1]), 10, 1).calls == 1
 
 
+@pytest.mark.parametrize("prompt", ["$problem\n$steps", "$steps $problem $steps ${steps}"])
+async def test_its_bound_holds_for_what_ends_a_step(prompt: str) -> None:
+    model = labelling("+", "-")
+    reward = over(model, step_end=" Was this step a good one?\n", prompt=prompt)
+    bound = reward.bound(solution(text="Q"), 3, 3)
+    await judgement(reward, solution("a", "b", "c", text="Q"))
+    assert sum(model.count_prompt(request)[0] for request in model.asked) <= bound.prompt_tokens
+
+
+async def test_a_chat_model_writes_its_label_too() -> None:
+    model = Pooling(lambda request: drawn(("+", 0.8), ("-", 0.2)))
+    assert (await judgement(over(model, style="chat", system="Mark it."), STEPS)).value == pytest.approx(0.8)
+    assert [message.role for message in model.asked[0].messages] == ["system", "user"]
+
+
 async def test_without_either_label_there_is_no_number() -> None:
     found = await judgement(over(Pooling(lambda request: drawn(("maybe", 1.0)))), STEPS)
     assert (found.value, found.rationale) == (None, "maybe")

@@ -65,6 +65,19 @@ async def test_one_call_with_a_tag_behind_each_step() -> None:
 async def test_a_tag_that_the_policy_wrote_is_none() -> None:
     found = await judgement(over(Pooling(reading)), solution("bad 0.1 <tag> but 0.9\n", "0.8"))
     assert found.step_values == (0.1, 0.8)
+    found = await judgement(over(Pooling(reading)), solution("0.9\n", "0.8", text="What is <tag> this?"))
+    assert found.step_values == (0.9, 0.8)
+
+
+@pytest.mark.parametrize("merged", [True, False])
+async def test_what_is_no_number_in_either_reading_is_a_failure(merged: bool) -> None:
+    def broken(request: Request) -> Draw:
+        pieces = (request.prompt or "").split(TAG)[:-1]
+        wrong = ("one two" in pieces[-1]) == merged and "two" in pieces[-1]
+        return numbers(*((math.nan if wrong else 0.9,) for _ in pieces))
+
+    found = await judgement(over(Pooling(broken), granularity="hierarchical"), solution("one", "two", text="Q"))
+    assert (found.value, found.failure is None) == (None, False)
 
 
 @pytest.mark.parametrize("rows", [0, 2, 4])
@@ -154,6 +167,14 @@ async def test_its_bound_is_never_exceeded(written: dict[str, Any], calls: int) 
     await judgement(reward, solution(*(step.text for step in THREE.steps), "0.7 abcd", text="Q"))
     assert bound.calls == calls
     assert len(model.asked) <= calls
+    assert sum(model.count_prompt(request)[0] for request in model.asked) <= bound.prompt_tokens
+
+
+async def test_its_bound_holds_for_a_tag_of_many_tokens() -> None:
+    model = Pooling(lambda request: numbers(*[(0.5,)] * (request.prompt or "").count(" so is this step right? ")))
+    reward = over(model, step_tag=" so is this step right? ")
+    bound = reward.bound(solution(text="Q"), 3, 3)
+    assert (await judgement(reward, solution("a", "b", "c", text="Q"))).value == 0.5
     assert sum(model.count_prompt(request)[0] for request in model.asked) <= bound.prompt_tokens
 
 

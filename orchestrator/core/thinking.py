@@ -1,4 +1,4 @@
-"""Spoken: what a model says once it has thought. What it only thought is no answer."""
+"""Thinking: what a model only thought is no answer, so it is taken off before anything is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ THINKS: Final = "<think>"
 HAS_THOUGHT: Final = "</think>"
 
 
-def spoken(text: str) -> str:
+def without_thinking(text: str) -> str:
     """The text after the last end of thinking; nothing where a thought was begun and never ended."""
     _, ended, after = text.rpartition(HAS_THOUGHT)
     said = after if ended else text
