@@ -1,6 +1,7 @@
 """A Request as the JSON body of a vLLM server: the protocol's fields (openai_request.py) and vLLM's own. Pure.
 
 - ``structured_outputs`` binds the form of the answer (the older guided_* fields are silently ignored).
+- Tools are ``strict``: else the arguments of a call are not bound to the tool's parameters.
 - At temperature 0, n above 1 is refused by the server (HTTP 400): one draw is asked for, and it stands for all n.
 - ``prompt_logprobs`` needs max_tokens of at least 1: the one token that comes is thrown away.
 - Token ids are asked for where a step ends at a kept stop string, since only then is there anything to go on from.
@@ -36,6 +37,8 @@ class Wording:
         fields = fields_of(replace(sent(request), json_schema=None), self._dialect)
         if (structure := structure_of(request)) is not None:
             fields["structured_outputs"] = structure
+        if request.tools:
+            fields["tools"] = [_strict(tool) for tool in fields["tools"]]
         if request.prompt_logprobs:
             self._tell_prompt(fields)
         elif "stream" in fields:
@@ -58,6 +61,10 @@ class Wording:
         fields["max_tokens"] = max(1, fields["max_tokens"])
         for name in ("stream", "stream_options"):  # a stream leaves them out
             fields.pop(name, None)
+
+
+def _strict(tool: dict[str, Any]) -> dict[str, Any]:
+    return {**tool, "function": {**tool["function"], "strict": True}}
 
 
 def sent(request: Request) -> Request:

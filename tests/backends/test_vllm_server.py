@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from branchwise.orchestrator.backends.openai_tools import tools_wire
 from branchwise.orchestrator.backends.stack import stacked
 from branchwise.orchestrator.backends.vllm_server import Options, VLLMServer, build
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
-from branchwise.orchestrator.core.message import assistant, user
+from branchwise.orchestrator.core.message import Tool, assistant, user
 from branchwise.orchestrator.core.request import Request, TokenLogprob
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.usage import Usage
@@ -114,6 +115,16 @@ async def test_a_trailing_assistant_message_is_continued(vllm: VLLMLike) -> None
     body = vllm.bodies("/v1/chat/completions")[0]
     assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
     assert body["include_stop_str_in_output"] is True
+
+
+async def test_the_arguments_of_tools_are_bound_to_their_parameters(vllm: VLLMLike) -> None:
+    tools = (Tool("add", "Adds.", '{"type": "object"}'),)
+    for _ in range(2):
+        await drawn(vllm, Request(messages=(user("1+2"),), tools=tools, seed=1))
+    function = {"name": "add", "description": "Adds.", "parameters": {"type": "object"}, "strict": True}
+    asked = [body["tools"] for body in vllm.bodies("/v1/chat/completions")]
+    assert asked == [[{"type": "function", "function": function}]] * 2
+    assert "strict" not in tools_wire(tools)[0]["function"]
 
 
 async def test_greedy_draws_are_one_that_stands_for_all(vllm: VLLMLike) -> None:
