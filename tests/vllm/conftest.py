@@ -81,6 +81,11 @@ def spare_server(fleet: Fleet) -> Server:
     return fleet.start(MODELS / "policy", "arithmetic-policy", *EXACT)
 
 
+def labels_server(fleet: Fleet) -> Server:
+    """The arithmetic process reward model that writes its labels, with the policy's tokenizer."""
+    return fleet.start(MODELS / "prm", "arithmetic-prm", *EXACT)
+
+
 def outcome_server(fleet: Fleet) -> Server:
     """The arithmetic outcome model."""
     return fleet.start(MODELS / "outcome", "arithmetic-outcome", *EXACT, *POOLING)
@@ -106,11 +111,12 @@ def smollm2_server(fleet: Fleet) -> Server | None:
         convert = [fleet.python, Path(__file__).with_name("unquantized.py"), gguf, folder]
         subprocess.run(convert, check=True, capture_output=True)
         fleet.notes.append(f"{folder.name} out of its GGUF in {time.monotonic() - begun:.0f} s")
-    return fleet.start(folder, folder.name, "--max-model-len", "2048", "--enable-prompt-tokens-details")
+    tools = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes")
+    return fleet.start(folder, folder.name, "--max-model-len", "2048", "--enable-prompt-tokens-details", *tools)
 
 
-SERVERS = {"policy": policy_server, "spare": spare_server, "outcome": outcome_server, "process": process_server,
-           "smollm2": smollm2_server}  # fmt: skip
+SERVERS = {"policy": policy_server, "spare": spare_server, "labels": labels_server, "outcome": outcome_server,
+           "process": process_server, "smollm2": smollm2_server}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -149,6 +155,12 @@ def policy(started: dict[str, Server | None]) -> Server:
 def spare(started: dict[str, Server | None]) -> Server:
     """One more server with the policy, to be killed."""
     return healthy(started, "spare")
+
+
+@pytest.fixture(scope="session")
+def labels(started: dict[str, Server | None]) -> Server:
+    """The arithmetic process reward model that writes, healthy."""
+    return healthy(started, "labels")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from branchwise.orchestrator.core.result import Result
 from tests.vllm.server import Server
-from tests.vllm.test_stories import BEAM, flow, right, solved
+from tests.vllm.stories import BEAM, flow, right, solved
 
 PROBLEMS = 48
 WRITTEN_TOKENS = 200

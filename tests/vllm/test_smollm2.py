@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
 from branchwise.orchestrator.api import solve_batch_sync
 from branchwise.orchestrator.backends.vllm_server import Options, build
-from branchwise.orchestrator.core.message import assistant, user
+from branchwise.orchestrator.core.message import Message, Tool, ToolResult, assistant, user
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.result import Result
 from tests.vllm.server import Server
-from tests.vllm.test_stories import hit_rate, on
+from tests.vllm.stories import on
+from tests.vllm.test_stories import hit_rate
 
 PLACES = ("forest", "sea", "desert", "garden")
 
@@ -47,3 +49,26 @@ def test_steps_in_chat_go_on_from_token_ids_or_text_and_hit_the_prefix_cache(
                 f"{text:.1%} with text (subwords, blocks of 32)")  # fmt: skip
     assert min(ids, text) > 0.3
     assert ids > text - 0.05
+
+
+async def test_a_tool_is_called_and_what_it_says_is_gone_on_from(smollm2: Server, note: list[str]) -> None:
+    """Which arguments is up to so small a model: that it calls at all is asked of the server."""
+    parameters = {
+        "type": "object",
+        "properties": {"place": {"type": "string", "maxLength": 12}},
+        "required": ["place"],
+    }
+    tools = (Tool("weather", "Says how the weather is.", json.dumps(parameters)),)
+    asked = user("How is the weather in Paris?")
+    backend = build(Options(url=smollm2.url, model=smollm2.name, extra={"tool_choice": "required"}))
+    (draw,) = await backend.generate(Request(messages=(asked,), tools=tools, max_tokens=64, temperature=0.0, seed=0))
+    await backend.aclose()
+    (call,) = draw.tool_calls
+    note.append(f"SmolLM2 calls {call.name} with {json.loads(call.arguments)}")
+    assert call.name == "weather"
+    assert isinstance(json.loads(call.arguments)["place"], str)
+    said = (asked, Message("assistant", (call,)), Message("tool", (ToolResult(call.id, "It is sunny in Paris."),)))
+    backend = build(Options(url=smollm2.url, model=smollm2.name))
+    (answer,) = await backend.generate(Request(messages=said, tools=tools, max_tokens=24, temperature=0.0, seed=0))
+    await backend.aclose()
+    assert answer.text

@@ -2,72 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 
-from branchwise.orchestrator.api import load_task, solve_batch_sync
 from branchwise.orchestrator.core.result import Result
 from tests.vllm.server import Server, post
-
-POLICY = {"kind": "solver", "model": "policy", "style": "completion", "prompt": "$problem\n", "step_separator": "\n",
-          "max_tokens": 96, "max_step_tokens": 24}  # fmt: skip
-BEST_OF_8 = {"kind": "best_of_n", "n": 8, "batch": 8}
-BEAM = {"kind": "beam", "width": 2, "expansions": 4, "depth": 5}
-PROBLEMS = 12
+from tests.vllm.stories import BEAM, STORIES, Story, flow, solved
 
 
-def flow(algorithm: dict[str, Any], server: Server, **options: Any) -> dict[str, Any]:
-    """A search with the policy on this server, steered by a calculator."""
-    node = {"kind": "search", "algorithm": algorithm, "policy": POLICY, "reward": {"kind": "calculator"}}
-    return {"models": {"policy": on(server, **options)}, "nodes": {"search": node}}
-
-
-def on(server: Server, **options: Any) -> dict[str, Any]:
-    return {"kind": "vllm_server", "url": server.url, "model": server.name, **options}
-
-
-def solved(workflow: dict[str, Any], steps: int = 3, problems: int = PROBLEMS, **settings: Any) -> list[Result]:
-    task = load_task(f"arithmetic:steps={steps}", seed=11)
-    return solve_batch_sync(task, workflow, seed=11, limit=problems, **settings)
-
-
-def right(results: Sequence[Result]) -> int:
-    return sum(result.grade is not None and result.grade.correct == 1 for result in results)
-
-
-@pytest.mark.parametrize("algorithm", [BEST_OF_8, BEAM], ids=lambda algorithm: str(algorithm["kind"]))
-def test_a_search_beats_one_answer(policy: Server, algorithm: dict[str, Any]) -> None:
-    single = right(solved(flow({"kind": "greedy"}, policy)))
-    assert right(solved(flow(algorithm, policy))) > single
-
-
-def test_best_of_n_by_the_outcome_model(policy: Server, outcome: Server, note: list[str]) -> None:
-    workflow = flow(BEST_OF_8, policy)
-    workflow["models"]["judge"] = on(outcome, runner="pooling")
-    workflow["nodes"]["search"] |= {"reward": {"kind": "outcome_model", "model": "judge"}, "select": "naive"}
-    steered(workflow, note)
-
-
-def test_a_beam_by_the_process_model(policy: Server, process: Server, note: list[str]) -> None:
-    workflow = flow(BEAM, policy)
-    workflow["models"]["judge"] = on(process, runner="pooling")
-    workflow["nodes"]["search"]["reward"] = {
-        "kind": "process_model", "model": "judge", "step_tag": "#", "style": "completion", "reducer": "min",
-    }  # fmt: skip
-    steered(workflow, note)
-
-
-def steered(workflow: dict[str, Any], note: list[str]) -> None:
-    """The trained reward lost no judgement, and chooses better than the first answer does."""
-    results = solved(workflow)
-    assert not any(result.failures for result in results)
-    greedy = {**workflow, "nodes": {"search": workflow["nodes"]["search"] | {"algorithm": {"kind": "greedy"}}}}
-    kind, single = workflow["nodes"]["search"]["reward"]["kind"], right(solved(greedy))
-    note.append(f"{kind}: {right(results)} of {len(results)} right, {single} by one greedy answer")
-    assert right(results) > single
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: str(story.__name__))
+def test_story(policy: Server, outcome: Server, process: Server, story: Story, note: list[str]) -> None:
+    told = story({"policy": policy, "outcome": outcome, "process": process})
+    note.append(f"{story.__name__}: {told}")
 
 
 def test_steps_go_on_from_token_ids_and_hit_the_prefix_cache(policy: Server, note: list[str]) -> None:

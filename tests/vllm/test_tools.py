@@ -12,7 +12,7 @@ import yaml
 
 from branchwise.orchestrator.cli import main
 from tests.vllm.server import Server
-from tests.vllm.test_stories import BEAM, flow, on
+from tests.vllm.stories import BEAM, BY_PROCESS, flow, judged
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,21 +25,10 @@ def doctor(workflow: object, folder: Path, capsys: pytest.CaptureFixture[str]) -
     return code, capsys.readouterr().out
 
 
-@pytest.fixture
-def judged(policy: Server, process: Server) -> dict[str, object]:
-    """A workflow with a policy and a process model."""
-    workflow = flow(BEAM, policy)
-    workflow["models"]["judge"] = on(process, runner="pooling")
-    workflow["nodes"]["search"]["reward"] = {
-        "kind": "process_model", "model": "judge", "step_tag": "#", "style": "completion", "reducer": "min",
-    }  # fmt: skip
-    return workflow
-
-
 def test_doctor_on_healthy_servers(
-    judged: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str], note: list[str]
+    policy: Server, process: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], note: list[str]
 ) -> None:
-    code, out = doctor(judged, tmp_path, capsys)
+    code, out = doctor(judged(BEAM, policy, process, BY_PROCESS), tmp_path, capsys)
     note.append(f"branchwise doctor:\n{out}")
     assert code == 0
     assert "tokens/s" in out
@@ -55,10 +44,9 @@ def test_doctor_on_a_policy_that_only_scores(
 
 
 def test_doctor_on_a_reward_that_only_writes(
-    judged: dict[str, object], policy: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    policy: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    models = {"policy": on(policy), "judge": on(policy, runner="pooling")}
-    code, out = doctor({**judged, "models": models}, tmp_path, capsys)
+    code, out = doctor(judged(BEAM, policy, policy, BY_PROCESS), tmp_path, capsys)
     assert code == 2
     assert "models.judge: this server writes texts and gives no scores: start it with --runner pooling" in out
 
