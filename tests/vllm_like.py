@@ -130,11 +130,20 @@ class VLLMLike:
                 return await self._write(request, body)
             case "/detokenize" if self.detokenizes:
                 return web.json_response({"prompt": "".join(VOCABULARY[token] for token in body["tokens"])})
+            case "/tokenize":
+                return web.json_response({"tokens": self._prompt(body)})
+            case "/generative_scoring":
+                return self._compare(body)
             case "/classify" | "/pooling" | "/score":
                 return self._pool(request.path, body)
             case "/v1/load_lora_adapter" | "/v1/unload_lora_adapter":
                 return self._adapt(request.path, body)
         return web.json_response({"detail": "Not Found"}, status=404)
+
+    def _compare(self, body: dict[str, Any]) -> web.Response:
+        item = {"index": 0, "object": "score", "score": self.values[0]}
+        usage = {"prompt_tokens": len(body["query"]) + 1, "completion_tokens": 1}
+        return web.json_response({"model": body["model"], "data": [item], "usage": usage})
 
     def _adapt(self, path: str, body: dict[str, Any]) -> web.Response:
         name = body["lora_name"]

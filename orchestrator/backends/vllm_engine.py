@@ -26,8 +26,8 @@ from branchwise.orchestrator.core.options import ModelOptions
 from branchwise.orchestrator.core.request import Draw, Identity, Progress, Request, refuse_unknown
 from branchwise.orchestrator.core.usage import Usage
 
-CAPABILITIES = replace(GENERATES, tools=False, priority=False)
-"""Of vLLM's own; calls of tools are read by its server only."""
+CAPABILITIES = replace(GENERATES, labels=False, tools=False, priority=False)
+"""Of vLLM's own; labels are told and calls of tools read by its server only."""
 
 
 class Options(ModelOptions):

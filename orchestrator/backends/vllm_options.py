@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -12,7 +12,7 @@ from branchwise.orchestrator.core.request import Capabilities, Identity
 
 GENERATES = Capabilities(
     token_ids=True, continue_message=True, seeds_increment=True, logprobs=True, json_schema=True, knows_stop=True,
-    prompt_logprobs=True, choices=True, regex=True, tools=True,
+    prompt_logprobs=True, labels=True, choices=True, regex=True, tools=True,
 )  # fmt: skip
 POOLS = Capabilities(token_ids=True, n=False, seed=False, pooling=True, writes=False)
 
@@ -30,6 +30,8 @@ class Adapter(BaseModel):
 
 class Options(ServerOptions):
     """Where the server is, or its replicas are; what it was started with; what is to be used of it."""
+
+    WORDLESS: ClassVar[frozenset[str]] = frozenset()
 
     kind: Literal["vllm_server"] = "vllm_server"
     url: str | None = Field(None, description="Base address, such as http://localhost:8000/v1.")

@@ -2,7 +2,8 @@
 
 1. A request for text becomes a body (vllm_request.py), is posted, and its answer read (vllm_answer.py) by what the
    kind ``openai`` is made of, too.
-2. A request for numbers goes to the server's pooling endpoints (vllm_pooling.py).
+2. A request for numbers goes to the server's pooling endpoints (vllm_pooling.py), one for labels to its endpoint for
+   the chances of next tokens (vllm_labels.py).
 3. Of several servers the problem's own gets the call (vllm_replicas.py); one that is lost is passed over until it is
    healthy again (vllm_health.py), so that it costs retries and no problem.
 4. Steps come with their token ids where these are exactly the text (vllm_boundary.py): what follows goes on from
@@ -16,7 +17,10 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from branchwise.orchestrator.backends.openai_errors import ConnectionLost
 from branchwise.orchestrator.backends.openai_http import Connection, exchange
@@ -25,6 +29,7 @@ from branchwise.orchestrator.backends.vllm_adapter import Loading
 from branchwise.orchestrator.backends.vllm_answer import TokenAnswer
 from branchwise.orchestrator.backends.vllm_boundary import Boundaries
 from branchwise.orchestrator.backends.vllm_health import Watch
+from branchwise.orchestrator.backends.vllm_labels import PATH, Labels, labelled
 from branchwise.orchestrator.backends.vllm_options import GENERATES, POOLS, Options, capabilities_of
 from branchwise.orchestrator.backends.vllm_pooling import pooled, pooling_fields, pooling_path
 from branchwise.orchestrator.backends.vllm_replicas import Replica, Replicas
@@ -60,6 +65,7 @@ class VLLMServer:
         self._replicas = Replicas([_replica(url, options) for url in options.addresses], options.load_cap)
         self._watch = Watch(self._replicas.all, options.health_seconds)
         self._boundaries = Boundaries(self._wording.model)
+        self._labels = Labels(self._wording.model)
         self._spans = random.Random()
 
     def __repr__(self) -> str:
@@ -80,7 +86,7 @@ class VLLMServer:
         try:
             if replica.adapter is not None:
                 await replica.adapter.ready()
-            ask = self._write if request.pooling is None else self._pool
+            ask = self._pool if request.pooling else self._label if request.labels else self._write
             draws = await ask(request, replica.connection, progress or Progress())
             replica.out = False
             return draws
@@ -102,11 +108,27 @@ class VLLMServer:
 
     async def _pool(self, request: Request, connection: Connection, progress: Progress) -> tuple[Draw, ...]:
         path = pooling_path(request, self._options.outcome_endpoint)
-        fields = pooling_fields(request, self._wording.model, path)
+        answer = partial(pooled, request, where=connection.where)
+        return await self._told(
+            path, pooling_fields(request, self._wording.model, path), answer, connection, progress
+        )
+
+    async def _label(self, request: Request, connection: Connection, progress: Progress) -> tuple[Draw, ...]:
+        answer = partial(labelled, request, where=connection.where)
+        return await self._told(PATH, await self._labels.fields(request, connection), answer, connection, progress)
+
+    async def _told(
+        self,
+        path: str,
+        fields: dict[str, Any],
+        answer: Callable[[bytes], Draw],
+        connection: Connection,
+        progress: Progress,
+    ) -> tuple[Draw, ...]:
         before = progress.usage
         progress.usage = before + Usage(calls=1)
         body = json.dumps({**fields, **self._options.extra}).encode()
-        draw = pooled(request, await connection.post(path, body, self._headers()), connection.where)
+        draw = answer(await connection.post(path, body, self._headers()))
         progress.usage = before + draw.usage
         return (draw,)
 

@@ -12,7 +12,7 @@ Math-Shepherd (arXiv 2312.08935) and its followers mark steps this way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
@@ -52,6 +52,10 @@ class Options(PromptedOptions):
         True, description="False, for reducer last: only the last step is scored, for one token a judgement."
     )
     alternatives: int = Field(8, ge=2, description="Log-probabilities asked for at the label's position.")
+    exact: bool = Field(
+        False,
+        description="Instead: ask for the chances of just these two labels, of one token each (vLLM's servers tell).",
+    )
     max_steps: int = Field(32, gt=0, description="A solution with more steps is not judged.")
 
     @model_validator(mode="after")
@@ -142,6 +146,8 @@ class LabelToken:
     def _request(self, trajectory: Trajectory, steps: int) -> Request:
         text = "".join(self._ended(step) for step in trajectory.steps[:steps])
         prompt = self.asked.filled(problem=trajectory.problem.text, steps=text)
+        if self.options.exact:
+            return replace(self.asked.request(prompt, max_tokens=1), labels=(self.options.good, self.options.bad))
         return self.asked.request(prompt, max_tokens=1, logprobs=self.options.alternatives)
 
     def _ended(self, step: Step) -> str:
@@ -150,8 +156,8 @@ class LabelToken:
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:
-    """Log-probabilities of the label."""
-    return prompted_needs(options, "logprobs")
+    """Log-probabilities at the label, or of the labels themselves."""
+    return prompted_needs(options, "labels" if options.exact else "logprobs")
 
 
 def build(options: Options, parts: Parts) -> LabelToken:

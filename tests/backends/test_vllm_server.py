@@ -14,6 +14,7 @@ from branchwise.orchestrator.backends.openai_tools import tools_wire
 from branchwise.orchestrator.backends.stack import stacked
 from branchwise.orchestrator.backends.vllm_server import Options, VLLMServer, build
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
+from branchwise.orchestrator.core.labels import label_chance
 from branchwise.orchestrator.core.message import Tool, assistant, user
 from branchwise.orchestrator.core.request import Request, TokenLogprob
 from branchwise.orchestrator.core.scope import scope
@@ -289,3 +290,29 @@ def test_identity_says_what_changes_the_draws_and_not_where_they_are_made() -> N
 def test_addresses_that_are_wrong_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="url"):
         Options(model="m", **wrong)
+
+
+@pytest.mark.parametrize("form", ["prompt", "messages", "token_ids"])
+async def test_the_chances_of_labels(vllm: VLLMLike, form: str) -> None:
+    prompts = {"prompt": "1+2", "messages": (user("1+2"),), "token_ids": ids_of("1+2")}
+    vllm.values = [0.8]
+    request = Request(**{form: prompts[form]}, labels=("a", "b"), max_tokens=1)
+    (draw,) = await drawn(vllm, request)
+    asked = {"model": "m", "query": list(ids_of("1+")), "items": [[ids_of("2")[0]]]}
+    assert vllm.bodies("/generative_scoring") == [asked | {"label_token_ids": [*ids_of("a"), *ids_of("b")]}]
+    assert (draw.text, draw.usage) == ("a", Usage(3, 1, calls=1))
+    assert label_chance(draw, "a", "b") == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+async def test_a_label_that_is_certain(vllm: VLLMLike, chance: float) -> None:
+    vllm.values = [chance]
+    (draw,) = await drawn(vllm, Request(prompt="1+2", labels=("a", "b"), max_tokens=1))
+    assert label_chance(draw, "a", "b") == pytest.approx(chance)
+
+
+@pytest.mark.parametrize(("labels", "value"), [(("ab", "b"), 0.5), (("a", "b", "1"), 0.5), (("a", "b"), 2.0)])
+async def test_labels_that_can_not_be_told(vllm: VLLMLike, labels: tuple[str, ...], value: float) -> None:
+    vllm.values = [value]
+    with pytest.raises(BackendError, match=r"'ab' is 2 tokens|two labels|which is none"):
+        await drawn(vllm, Request(prompt="1+2", labels=labels, max_tokens=1))

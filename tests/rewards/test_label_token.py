@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.request import Draw, Request, TokenLogprob
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards import label_token
 from tests.rewards.asking import Pooling, built, judgement, options_of, parts_of, solution
 
 STEPS = solution("good one\n", "bad one\n", "good two", text="Q")
@@ -104,3 +105,12 @@ def test_labels_that_can_not_be_told_apart_are_refused(good: str, bad: str) -> N
 def test_the_last_step_alone_goes_with_the_last_score() -> None:
     with pytest.raises(ValidationError, match="goes with reducer last"):
         options_of(**MINIMUM, every_step=False)
+
+
+async def test_exactly_the_labels_are_asked_for_where_the_model_tells_them() -> None:
+    model = labelling("+", "-")
+    found = await judgement(over(model, exact=True), STEPS)
+    assert found.step_values == pytest.approx((0.8, 0.2, 0.8))
+    assert {(request.labels, request.logprobs) for request in model.asked} == {(("+", "-"), None)}
+    options = label_token.Options(model="m", reducer="min", exact=True)
+    assert label_token.needs(options) == {"m": {"completion", "labels"}}
