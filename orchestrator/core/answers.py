@@ -6,9 +6,9 @@ and anything longer than `MAX_CHARACTERS` is prose, not an answer.
 
 1. Wrappers go: ``\boxed{}``, ``$...$``, ``\text{}``, quotes, markdown, LaTeX spacing, ``x =``, a last full
    stop.
-2. A number (signs, thousands commas, decimals, fractions, powers of ten) becomes an exact fraction, printed
-   as ``-7/2`` or ``1234``. Currency, percent and degree signs are units and are dropped: ``50%`` is ``50``,
-   as the keys of the public benchmarks have it.
+2. A number (signs, decimals, fractions, powers of ten, thousands apart by commas or spaces) becomes an exact
+   fraction, printed as ``-7/2`` or ``1234``. Currency, percent and degree signs are units and are dropped:
+   ``50%`` is ``50``, as the keys of the public benchmarks have it.
 3. Anything else is case-folded, its white space squeezed, its outer punctuation and leading articles
    stripped.
 4. 1-3 are repeated until nothing changes, so the canonical form of a canonical form is itself.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from fractions import Fraction
 from typing import Final
 
@@ -27,9 +28,14 @@ MAX_CHARACTERS: Final = 1_000
 MAX_TEXT_CHARACTERS: Final = 200_000
 _MAX_PASSES: Final = 16
 
-_DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-"))
+_FRACTIONS: Final = {sign: unicodedata.normalize("NFKC", sign).split("\u2044") for sign in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"}
+_SIGNS: Final = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-")
+    | {sign: rf"\frac{{{over}}}{{{under}}}" for sign, (over, under) in _FRACTIONS.items()}
+)
 _LATEX: Final = (
-    (re.compile(r"(?<!\\)\\(?:[!,;: ]|(?:left|right|displaystyle|quad|qquad)(?![A-Za-z]))"), ""),
+    (re.compile(r"(?<!\\)\\(?:!|(?:left|right|displaystyle)(?![A-Za-z]))"), ""),
+    (re.compile(r"(?<!\\)\\(?:[,;: ]|q?quad(?![A-Za-z]))"), " "),
     (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
     (re.compile(r"\\([$%])"), r"\1"),
     (re.compile(r"\{,\}"), ","),
@@ -57,6 +63,8 @@ _POWER: Final = re.compile(
     rf"{_SIGNED}(?P<over>{_DECIMAL})(?:[eE](?P<e>[-+]?[0-9]{{1,2}})"
     rf"| ?(?:\\times|\\cdot|×|\*|x) ?10 ?\^ ?\{{?(?P<ten>-?[0-9]{{1,2}})\}}?){_UNIT}"
 )
+_SPACED: Final = re.compile(rf"{_SIGNED}(?P<over>[0-9]{{1,3}}(?: [0-9]{{3}}){{1,32}}(?:\.[0-9]{{1,100}})?){_UNIT}")
+_LIKE_A_NUMBER: Final = re.compile(r"[-+$€£ ]{0,4}(?:[0-9.]|\\frac)")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,100}", re.ASCII)
 _EXACT: Final = re.compile(r"-?[0-9]{1,200}(?:/[1-9][0-9]{0,199})?")
 
@@ -70,6 +78,9 @@ _NUMBER: Final = re.compile(
     r"(?<![\w.])(?:(?<!\))-)?\$?(?:[0-9]{1,3}(?:,[0-9]{3}){1,32}(?![0-9])|[0-9]{1,100})(?:\.[0-9]{1,100})?"
     r"(?:/[0-9]{1,100})?"
 )
+_TEXT: Final = re.compile(r"\\(?:text|mbox|textbf|mathrm) ?\{([^{}]{0,200})\}")
+_FORMULA: Final = re.compile(r"[\\^_+*×·√!<>]|[0-9)] ?- ?[0-9(]|[0-9] ?x\b")
+_UNSURE: Final = re.compile(r"\b(?:not|no|nor|or|and|to|between|undefined)\b|n't\b", re.IGNORECASE)
 
 
 def canonical(text: str | None) -> str | None:
@@ -103,7 +114,12 @@ def unwrapped(text: str) -> str:
 def number(text: str | None) -> Fraction | None:
     """The exact value of an answer that is a number, else None."""
     form = canonical(text)
-    return Fraction(form) if form is not None and _EXACT.fullmatch(form) else None
+    return Fraction(form) if form is not None and is_number(form) else None
+
+
+def is_number(form: str) -> bool:
+    """Whether a canonical form is that of a number."""
+    return _EXACT.fullmatch(form) is not None
 
 
 def to_answer(text: str | None) -> Answer | None:
@@ -121,15 +137,25 @@ def final_answer(text: str, *, last_number: bool = False) -> str | None:
     stated = _boxed(text) or _last(_HASHES, text) or _last(_ANSWER_IS, text)
     if stated:
         return stated
-    return _any_number(text, last=True) if last_number else None
+    return _last_number(text) if last_number else None
 
 
 def final_number(text: str, *, last_number: bool = True) -> str | None:
     """The number that a text states, where only a number can be the answer ("$18 a day" states "$18")."""
     stated = final_answer(text, last_number=last_number)
-    if stated is None or number(stated) is not None:
-        return stated
-    return _any_number(stated.translate(_DASHES).rpartition("=")[2], last=False)
+    return stated if stated is None or number(stated) is not None else number_in(stated)
+
+
+def number_in(stated: str) -> str | None:
+    """The number among the words of a statement: the only one, or the one that it begins with.
+
+    None where that is not sure: a formula is no words, and neither ``5 or 6`` nor ``not 5`` states a number.
+    """
+    words = unwrapped(_TEXT.sub(r" \1 ", stated)).rpartition("=")[2].strip(_QUOTES)
+    if _FORMULA.search(words) or _UNSURE.search(words):
+        return None
+    found = [match[0] for match in _NUMBER.finditer(words)]
+    return found[0] if len(found) == 1 or (found and words.startswith(found[0])) else None
 
 
 def _pass(text: str) -> str:
@@ -139,14 +165,16 @@ def _pass(text: str) -> str:
 
 
 def _unwrap(text: str) -> str:
-    text = text.translate(_DASHES)
-    for pattern, replacement in _LATEX:
-        text = pattern.sub(replacement, text)
+    text = text.translate(_SIGNS)
+    if "\\" in text or "{" in text:
+        for pattern, replacement in _LATEX:
+            text = pattern.sub(replacement, text)
     text = " ".join(text.split()).strip(_QUOTES)
     for pattern in (_DOLLARS, _ASSIGNED, _CHOICE, _BRACED):
         match = pattern.fullmatch(text)
         if match and (pattern is not _BRACED or _balanced(match[1])):
             text = next(group for group in match.groups() if group is not None).strip()
+            text = text.upper() if pattern is _CHOICE else text
     return text if _value(text) is not None else _ENDING.sub("", text)
 
 
@@ -160,7 +188,9 @@ def _balanced(text: str) -> bool:
 
 
 def _value(text: str) -> Fraction | None:
-    for pattern in (_PLAIN, _FRAC, _MIXED, _POWER):
+    if not _LIKE_A_NUMBER.match(text):
+        return None
+    for pattern in (_PLAIN, _FRAC, _MIXED, _POWER, _SPACED):
         match = pattern.fullmatch(text)
         if match:
             return _assembled(match.groupdict())
@@ -178,7 +208,7 @@ def _assembled(parts: dict[str, str | None]) -> Fraction | None:
 
 
 def _fraction(text: str | None) -> Fraction:
-    return Fraction((text or "0").strip("{} ").replace(",", "").rstrip("."))
+    return Fraction((text or "0").strip("{} ").replace(",", "").replace(" ", "").rstrip("."))
 
 
 def _normalised(text: str) -> str:
@@ -206,10 +236,8 @@ def _last(pattern: re.Pattern[str], text: str) -> str | None:
     return found
 
 
-def _any_number(text: str, *, last: bool) -> str | None:
+def _last_number(text: str) -> str | None:
     found = None
     for match in _NUMBER.finditer(text):
         found = match[0]
-        if not last:
-            break
     return found

@@ -1,17 +1,17 @@
 """The math task: problems from a file, and answers that are equal if they are so as mathematics.
 
 1. The file is read and checked when the task is built, by its layout (layouts.py).
-2. An answer is what stands in the last box, after ``####`` or after ``the answer is``; where all keys are numbers,
-   else the last number of a text that was not cut off.
-3. An answer's canonical form is the same for votes, for selection and for the grade: that of core.answers for numbers
-   and words, else that of the worker process (forms.py). A formula that can't be parsed stands for its own text.
+2. An answer is what stands in the last box, after ``####`` or after ``the answer is``. Where all keys are numbers, it
+   is that only if it is one as mathematics, else the number among its words; and where nothing is stated, it is the
+   last number of a text that was not cut off.
+3. An answer's canonical form is the same for votes, for selection and for the grade: known at sight (spelling.py), or
+   that of a worker process (lanes.py, forms.py). A formula that can't be parsed stands for its own text.
 4. A formula over which the worker is lost (time, memory) stands for its own text, too; unless that is the key's, its
    grade is a failure and not a 0.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
-from branchwise.orchestrator.core.answers import canonical, final_answer, final_number
+from branchwise.orchestrator.core.answers import final_answer, is_number, number_in, to_answer
 from branchwise.orchestrator.core.errors import ConfigError, SandboxError
 from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.message import user
@@ -28,9 +28,11 @@ from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Grade
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.tasks.lines import Content
+from branchwise.tasks.math.lanes import Lanes
+from branchwise.tasks.math.latex import Formula
 from branchwise.tasks.math.layouts import LAYOUTS, Name, Row, read_rows
-from branchwise.tasks.math.process import Limits, Worker
-from branchwise.tasks.math.spelling import formula, plain_form
+from branchwise.tasks.math.process import Limits
+from branchwise.tasks.math.spelling import read
 
 QUESTION: Final = "{question}"
 PROMPT: Final = QUESTION + "\n\nReason step by step, and put your final answer within \\boxed{}."
@@ -59,10 +61,10 @@ class Options(_Options):
 class MathTask:
     """Problems and their keys. A run is not resumed with another ``content_sha256``."""
 
-    def __init__(self, name: str, content: Content[Row], prompt: str, numbers: bool, worker: Worker) -> None:
+    def __init__(self, name: str, content: Content[Row], prompt: str, numbers: bool, lanes: Lanes) -> None:
         self.name = name
         self.content_sha256 = content.sha256
-        self._prompt, self._numbers, self._worker = prompt, numbers, worker
+        self._prompt, self._numbers, self._lanes = prompt, numbers, lanes
         self._rows = {row.id: row for row in content.rows}
 
     def problems(self) -> Iterator[Problem]:
@@ -72,13 +74,16 @@ class MathTask:
 
     async def answer(self, trajectory: Trajectory) -> Answer | None:
         """What the text states as its answer."""
-        stated = self._stated(trajectory)
+        whole = trajectory.stop in (None, StopReason.ANSWERED)
+        stated = final_answer(trajectory.text, last_number=self._numbers and whole)
         if stated is None:
             return None
         try:
             form = await self._form(stated)
         except SandboxError:
-            form = canonical(stated)
+            return Answer(stated.strip(), _own_form(stated))
+        if self._numbers and form is not None and not is_number(form):
+            return to_answer(number_in(stated))
         return Answer(stated.strip(), form) if form is not None else None
 
     async def grade(self, problem_id: str, answer: str | None) -> Grade:
@@ -88,22 +93,21 @@ class MathTask:
             key = await self._form(expected)
             right = answer is not None and key == await self._form(answer)
         except SandboxError as error:
-            if canonical(answer) != canonical(expected):
+            if answer is None or _own_form(answer) != _own_form(expected):
                 return Grade(None, expected, error.failure())
             return Grade(1.0, expected)
         return Grade(float(right), expected, canonical=key)
 
-    def _stated(self, trajectory: Trajectory) -> str | None:
-        if not self._numbers:
-            return final_answer(trajectory.text)
-        return final_number(trajectory.text, last_number=trajectory.stop in (None, StopReason.ANSWERED))
-
     async def _form(self, text: str) -> str | None:
         """The canonical form of an answer; SandboxError where the worker was lost over it."""
-        plain = plain_form(text)
-        if plain is not None or canonical(text) is None:
-            return plain
-        return await asyncio.to_thread(self._worker.form, formula(text)) or canonical(text)
+        known = read(text)
+        return await self._lanes.form(known) or known.text if isinstance(known, Formula) else known
+
+
+def _own_form(text: str) -> str:
+    """The form of an answer that nothing else is equal to."""
+    known = read(text)
+    return known.text if isinstance(known, Formula) else known or ""
 
 
 def build(options: Options, *, seed: int = 0) -> MathTask:
@@ -111,5 +115,5 @@ def build(options: Options, *, seed: int = 0) -> MathTask:
     if find_spec("math_verify") is None:
         raise ConfigError("the task math needs a package that is not here: pip install 'branchwise[math]'")
     content = read_rows(options.path, options.layout)
-    worker = Worker(Limits(options.seconds, options.megabytes))
-    return MathTask(options.path.stem, content, options.prompt, LAYOUTS[options.layout].numbers, worker)
+    lanes = Lanes(Limits(options.seconds, options.megabytes))
+    return MathTask(options.path.stem, content, options.prompt, LAYOUTS[options.layout].numbers, lanes)

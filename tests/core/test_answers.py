@@ -12,6 +12,7 @@ from branchwise.orchestrator.core.answers import (
     final_answer,
     final_number,
     number,
+    number_in,
     to_answer,
 )
 from branchwise.orchestrator.core.expansion import Answer
@@ -43,9 +44,9 @@ LATEX = st.lists(
     ("form", "spellings"),
     [
         ("1/2", ["1/2", "0.5", r"\frac{1}{2}", r"\dfrac12", ".5", "2/4", "$0.50", r"\boxed{\tfrac{1}{2}}", "x=1/2"]),
-        ("1234", ["1,234.0", "1234", "$1,234$", r"\$1{,}234", "1234.", "**1,234**", "+1234"]),
+        ("1234", ["1,234.0", "1 234", "1\u202f234", "1234", "$1,234$", r"\$1{,}234", "1234.", "**1,234**", "+1234"]),
         ("-5", ["-5", "\u22125", "- 5", "$-5", "-$5", "-5.00", r"\(-5\)", "-10/2", r"\boxed{ -5 }", "{{{-5}}}"]),
-        ("7/2", ["3 1/2", r"3\frac12", r"3 \frac{1}{2}", "3.5", "7 / 2", r"\frac{7}{2}"]),
+        ("7/2", ["3 1/2", "3½", r"3\frac12", r"3 \frac{1}{2}", "3.5", "7 / 2", r"\frac{7}{2}"]),
         ("-7/2", ["-3 1/2", r"-3\frac{1}{2}", r"\frac{-7}{2}", "-3.5"]),
         ("50", ["50%", r"50\%", "50 %", "50", "$50$%"]),
         ("90", [r"90^\circ", "90°", r"90^{\circ}"]),
@@ -168,6 +169,23 @@ def test_a_number_is_found_in_what_is_stated() -> None:
     assert final_number("The answer is 9 * 2 = $18 a day") == "$18"
     assert final_number(r"\boxed{18\text{ dollars}}") == "18"
     assert final_number("The answer is unknown. Perhaps 5") is None
+    assert final_number("The answer is: Janet makes $18 a day") == "$18"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "10+5", "10 - 5", r"10\cdot 3", "2^{9}", "3!", r"5 \text{ or } 6", r"\binom52", r"\sqrt{25}", "3x", "x > 3",
+        "undefined, not 3", "isn't 3", "from 3 to 4", "3 apples and 4 pears", "some",
+    ],
+)  # fmt: skip
+def test_a_statement_that_may_mean_several_numbers_states_none(stated: str) -> None:
+    assert number_in(stated) is None
+    assert final_number(rf"\boxed{{{stated}}}") is None
+
+
+def test_numbers_apart_are_no_number() -> None:
+    assert [number(text) for text in ("7 8", "1 00", "1 0000", "1234 567", r"7\,8")] == [None] * 5
 
 
 def test_a_fraction_of_nothing_is_no_number() -> None:

@@ -87,6 +87,48 @@ async def test_aime(tmp_path: Path) -> None:
     assert await said(read, r"m+n=\boxed{073}") == "73"
 
 
+async def said_and_graded(of: MathTask, text: str) -> tuple[str, float | None] | None:
+    first = next(of.problems())
+    answer = await of.answer(Trajectory(first, (Step(text),), stop=StopReason.ANSWERED))
+    return (answer.canonical, (await of.grade(first.id, answer.text)).correct) if answer is not None else None
+
+
+@pytest.mark.parametrize("layout", ["gsm8k", "aime"])
+async def test_where_keys_are_numbers_a_formula_is_its_value(tmp_path: Path, layout: str) -> None:
+    read = task(tmp_path, {"question": "?", "problem": "?", "answer": "10"}, layout=layout)
+    for text, found in {
+        r"\boxed{10+5}": ("15", 0),
+        r"\boxed{10 \cdot 3}": ("30", 0),
+        r"\boxed{10!}": ("3628800", 0),
+        r"\boxed{\binom52}": ("10", 1),
+        r"\boxed{\sqrt{100}}": ("10", 1),
+        r"\boxed{2^{3}+2}": ("10", 1),
+        r"\boxed{10\text{ dollars}}": ("10", 1),
+        r"\boxed{10 \text{ apples a day}}": ("10", 1),
+        r"The answer is $10 a day.": ("10", 1),
+        r"The answer is 5 * 2 = $10 a day": ("10", 1),
+        r"\boxed{10 \text{ or } 6}": None,
+        r"\boxed{\text{not } 10}": None,
+        r"\boxed{10x}": None,
+        "The answer is undefined, not 10.": None,
+        "The answer is 10 or 20": None,
+    }.items():
+        assert await said_and_graded(read, text) == found, text
+
+
+async def test_variables_keep_their_case(tmp_path: Path) -> None:
+    read = task(tmp_path, {"problem": "The area of a ring?", "answer": r"\pi(R^2-r^2)"})
+    assert await graded(read, r"\pi R^2 - \pi r^2", "0", r"\pi(r^2-R^2)") == [1, 0, 0]
+
+
+async def test_a_vote_for_what_can_not_be_read_is_one_for_its_text(tmp_path: Path) -> None:
+    read = task(tmp_path, DIAGONAL)
+    forms = [
+        await said(read, rf"\boxed{{{text}}}") for text in (r"\frac{dy}{dx}=2x", r"\frac{dy}{dx} = 2x", r"y'=2x")
+    ]
+    assert forms == [r"\frac{dy}{dx}=2x", r"\frac{dy}{dx}=2x", "y'=2x"]
+
+
 @pytest.mark.parametrize(
     ("layout", "row", "message"),
     [
@@ -127,7 +169,7 @@ async def test_a_formula_that_hangs_is_a_failure_and_no_zero(tmp_path: Path) -> 
     assert grade.failure is not None
     assert grade.failure.boundary == "sandbox"
     assert "took longer than 0.5 s" in grade.failure.message
-    assert await said(read, rf"\boxed{{{HANGING}}}") == "9^{9^{9^{9}}}"  # votes as its own text
+    assert await said(read, rf"\boxed{{{HANGING}}}") == "9^{9^{9^9}}"  # votes as its own text
     assert await graded(read, r"\sqrt{8}") == [1]
 
 
