@@ -269,7 +269,9 @@ def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[st
     )
 
 
-TRANSPORT = {"max_in_flight", "requests_per_second", "retries", "timeout_seconds", "url"}
+TRANSPORT = {
+    "max_in_flight", "outage_seconds", "requests_per_second", "retries", "timeout_seconds", "turns", "url"
+}  # fmt: skip
 """Options of models that say how they are reached, not what they answer: they may change on resume."""
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from branchwise.orchestrator.backends.wrapping import Wrapping
-from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.errors import BackendError, Unreachable
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
@@ -44,7 +44,8 @@ class Metered(Wrapping):
             used = _total(draws)
             return draws
         except BaseException as error:
-            used = self._used(before, progress.usage, at_least=1 if isinstance(error, BackendError) else 0)
+            sent = isinstance(error, BackendError) and not isinstance(error, Unreachable)
+            used = self._used(before, progress.usage, at_least=int(sent))
             raise
         finally:
             progress.usage = before if used is NOTHING else before + used

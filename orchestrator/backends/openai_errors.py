@@ -22,10 +22,6 @@ _TOO_LONG = re.compile(
 )
 
 
-class ConnectionLost(BackendError):
-    """The server can't be reached, or was lost in the middle of an answer."""
-
-
 def refusal(where: str, status: int, body: str, headers: Mapping[str, str], now: float) -> BackendError:
     """The error for an HTTP status other than 200; ``now`` is Unix time, for a Retry-After that is a date."""
     message = f"{where}: HTTP {status}: {excerpt(body)}"

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from branchwise.orchestrator.backends.openai_answer import Answer, Events
-from branchwise.orchestrator.backends.openai_errors import ConnectionLost, excerpt, refusal
+from branchwise.orchestrator.backends.openai_errors import excerpt, refusal
 from branchwise.orchestrator.backends.openai_options import ServerOptions, joined, shown
 from branchwise.orchestrator.backends.openai_request import prompt_bound
-from branchwise.orchestrator.core.errors import BackendError, Suspended
+from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Suspended, Unreachable
 from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.usage import Usage
 
@@ -125,11 +126,13 @@ class Connection:
         import aiohttp
 
         lasting = aiohttp.ClientConnectorCertificateError | aiohttp.InvalidURL
-        slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
         reason = self.scrub(str(error)) or f"no answer in {self._options.timeout_seconds:g} s"
         message = f"{self.where}: {type(error).__name__}: {excerpt(reason)}"
-        kind = BackendError if slow or isinstance(error, lasting) else ConnectionLost
-        return kind(message, retryable=not isinstance(error, lasting))
+        if isinstance(error, lasting):
+            return BackendError(message)
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            return Unreachable(message, retryable=True)
+        return (BackendError if isinstance(error, TimeoutError) else ConnectionLost)(message, retryable=True)
 
     def scrub(self, text: str) -> str:
         """A text without the key that is sent to this server."""
@@ -159,8 +162,6 @@ async def exchange(
     when it is sent; the prompt (estimated from above) when the first piece arrives; the server's own count
     replaces the estimates.
     """
-    before = progress.usage
-    progress.usage = before + _ONE_CALL
 
     async def read(response: aiohttp.ClientResponse) -> None:
         if response.content_type == "text/event-stream":
@@ -168,10 +169,23 @@ async def exchange(
         else:
             answer.take([await response.read()])
 
-    await connection.ask(path, body, read, headers)
+    with sending(progress) as before:
+        await connection.ask(path, body, read, headers)
     draws = answer.draws()
     progress.usage = before + (answer.usage or _total(draws))
     return draws
+
+
+@contextmanager
+def sending(progress: Progress) -> Iterator[Usage]:
+    """Count a call from now on, but for one that reached no server; what was used before it."""
+    before = progress.usage
+    progress.usage = before + _ONE_CALL
+    try:
+        yield before
+    except Unreachable:
+        progress.usage = before
+        raise
 
 
 async def _post(

@@ -7,6 +7,9 @@ It goes around the limiter, so that a call that waits to try again does not keep
    more than MAX_WAIT_SECONDS the failure is raised at once: nobody wants a run that sleeps for an hour.
 3. Start again in the limiter's queue.
 
+A server that can't be reached at all is no fault of the call: it waits with all others (outage.py), and has neither
+used up a try nor a call of the budget.
+
 Counting: each try that failed has its call (and the tokens that had come by then) in ``progress.usage`` and
 was settled by the meter inside; the draws that are returned hold the last try's usage only. So a call that
 needed three tries has ``calls`` 1 in its draws and 3 in the progress and in the account.
@@ -21,8 +24,9 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from branchwise.orchestrator.backends.outage import Outage
 from branchwise.orchestrator.backends.wrapping import Wrapping
-from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.errors import BackendError, Unreachable
 from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.usage import Usage
@@ -43,23 +47,32 @@ class Retrying(Wrapping):
         retries: int,
         rng: random.Random,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        outage: Outage | None = None,
     ) -> None:
         super().__init__(backend)
         self._retries = retries
         self._rng = rng
         self._sleep = sleep
+        self._outage = outage or Outage(0.0)
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """As the inner backend; raises the last try's error."""
         progress = progress or Progress()
         failures = 0
         while True:
+            await self._outage.pass_by()
             calls = progress.usage.calls
             try:
-                return await self._backend.generate(request, progress)
+                draws = await self._backend.generate(request, progress)
+                self._outage.end()
+                return draws
             except BackendError as error:
-                if progress.usage.calls == calls:
-                    progress.usage += Usage(calls=1)
+                if not isinstance(error, Unreachable):
+                    self._outage.end()
+                    if progress.usage.calls == calls:
+                        progress.usage += Usage(calls=1)
+                elif self._outage.met(error):
+                    continue
                 pause = self._pause(error, failures)
                 if pause is None:
                     raise

@@ -11,6 +11,7 @@ import random
 from branchwise.orchestrator.backends.journalling import Journalled
 from branchwise.orchestrator.backends.limiting import Limited
 from branchwise.orchestrator.backends.metering import Metered
+from branchwise.orchestrator.backends.outage import Outage
 from branchwise.orchestrator.backends.retrying import Retrying
 from branchwise.orchestrator.core.draws import DrawStore
 from branchwise.orchestrator.core.options import ModelOptions
@@ -30,4 +31,6 @@ def stacked(
     limited = Limited(
         Metered(raw, options.price), options.max_in_flight, options.requests_per_second, turns=options.turns
     )
-    return Journalled(Retrying(limited, options.retries, random.Random()), store, identity)
+    outage = Outage(options.outage_seconds, model=raw.identity.model)
+    retrying = Retrying(limited, options.retries, random.Random(), outage=outage)
+    return Journalled(retrying, store, identity)

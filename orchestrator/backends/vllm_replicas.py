@@ -53,6 +53,11 @@ class Replicas:
         self._cap = cap
         self._order = lru_cache(maxsize=2**16)(self._ordered)
 
+    @property
+    def all_out(self) -> bool:
+        """Whether no replica is left."""
+        return all(replica.out for replica in self.all)
+
     def choose(self, problem_id: str) -> Replica:
         """The replica for a call on behalf of this problem."""
         if len(self.all) == 1:

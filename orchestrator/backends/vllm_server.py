@@ -22,8 +22,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from branchwise.orchestrator.backends.openai_errors import ConnectionLost
-from branchwise.orchestrator.backends.openai_http import Connection, exchange
+from branchwise.orchestrator.backends.openai_http import Connection, exchange, sending
 from branchwise.orchestrator.backends.openai_request import endpoint_of, prompt_bound
 from branchwise.orchestrator.backends.vllm_adapter import Loading
 from branchwise.orchestrator.backends.vllm_answer import TokenAnswer
@@ -35,7 +34,7 @@ from branchwise.orchestrator.backends.vllm_pooling import pooled, pooling_fields
 from branchwise.orchestrator.backends.vllm_replicas import Replica, Replicas
 from branchwise.orchestrator.backends.vllm_request import Wording, sent
 from branchwise.orchestrator.backends.vllm_trace import traceparent
-from branchwise.orchestrator.core.errors import BackendError
+from branchwise.orchestrator.core.errors import BackendError, ConnectionLost
 from branchwise.orchestrator.core.request import Draw, Progress, Request, refuse_unknown
 from branchwise.orchestrator.core.scope import current_scope
 from branchwise.orchestrator.core.usage import Usage
@@ -90,9 +89,11 @@ class VLLMServer:
             draws = await ask(request, replica.connection, progress or Progress())
             replica.out = False
             return draws
-        except ConnectionLost:
+        except ConnectionLost as error:
             replica.lose()
-            raise
+            if self._replicas.all_out:
+                raise
+            raise ConnectionLost(str(error), retryable=True) from error  # the others can be reached
         finally:
             replica.in_flight -= 1
 
@@ -125,10 +126,10 @@ class VLLMServer:
         connection: Connection,
         progress: Progress,
     ) -> tuple[Draw, ...]:
-        before = progress.usage
-        progress.usage = before + Usage(calls=1)
         body = json.dumps({**fields, **self._options.extra}).encode()
-        draw = answer(await connection.post(path, body, self._headers()))
+        with sending(progress) as before:
+            told = await connection.post(path, body, self._headers())
+        draw = answer(told)
         progress.usage = before + draw.usage
         return (draw,)
 

@@ -10,6 +10,8 @@
     ├── BudgetRefused        a call that would break a budget; becomes a StopReason, never reaches the user
     └── BoundaryError        one call to the outside failed: becomes a Failure, the siblings go on
         ├── BackendError         a model could not answer (retryable or not)
+        │   └── ConnectionLost       its server was lost in the middle of an answer
+        │       └── Unreachable      ... or can't be reached at all: no fault of this call's
         ├── SandboxError         a sandbox could not run
         ├── EnvironmentFailure   a task's world broke
         ├── RewardFailure        a reward could not be computed
@@ -82,6 +84,14 @@ class BackendError(BoundaryError):
         super().__init__(message)
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
+
+
+class ConnectionLost(BackendError):
+    """The server was lost in the middle of an answer."""
+
+
+class Unreachable(ConnectionLost):
+    """No connection to the server could be made: nothing was sent."""
 
 
 class ContextOverflow(BackendError):

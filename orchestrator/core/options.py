@@ -168,6 +168,12 @@ class ModelOptions(Options):
         "fair", description="Which problem's call goes first when calls wait; never changes what a search asks for."
     )
     retries: int = Field(4, ge=0, description="Further tries after a retryable failure.")
+    outage_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="How long calls wait for a server that has answered before and can't be reached now, without "
+        "using up tries.",
+    )
     timeout_seconds: float = Field(300.0, gt=0, description="Time for one try, first byte to last.")
     price: Price = Field(default_factory=Price, description="Cost per million tokens, for money budgets.")
 

@@ -61,11 +61,16 @@ async def test_without_retries_each_fault_costs_one_draw_or_one_score(work: Work
 @every_work
 async def test_a_server_that_restarts_costs_nothing(work: Work, server: Server) -> None:
     server.behaviour.tells_stop, server.behaviour.latency_seconds = True, 0.05
-    task = asyncio.create_task(solved(work, work.names(0), server.url, 16, **PATIENT))
+    two_tries_more = 2  # for the calls that are in flight when it goes; waiting until it is back costs none
+    task = asyncio.create_task(solved(work, work.names(0), server.url, 16, retries=two_tries_more))
     for answers in (30, 60):
-        await until(lambda: server.seen.answered >= answers and server.seen.in_flight > 0)  # noqa: B023 - awaited here
+        await until(lambda: server.seen.answered >= answers)  # noqa: B023 - awaited here
+        server.open.clear()
+        await asyncio.sleep(2 * server.behaviour.latency_seconds)
+        await until(lambda: server.seen.in_flight > 0)  # these are held, and lost
         await server.stop()
-        await asyncio.sleep(0.2)
+        server.open.set()
+        await asyncio.sleep(1.0)
         await server.start()
     results = await task
     assert [result.answer is not None for result in results] == [True] * 5

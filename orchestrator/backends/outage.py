@@ -1,0 +1,64 @@
+"""Outage: what all calls to one server know of its being away, so that they wait together and none of them pays.
+
+1. A call that can't reach a server which has answered before begins the outage. A server that never answered is
+   more likely a wrong address: that costs tries, like any failure.
+2. All calls wait, a quarter of a second and then twice as long each time, at most five seconds; then they all try.
+3. Whoever reaches the server, to whatever answer, ends the outage. After ``patience_seconds`` it costs tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+
+BASE_SECONDS = 0.25
+CAP_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Outage:
+    """Whether one server is away, and until when nobody tries."""
+
+    def __init__(
+        self,
+        patience_seconds: float,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        model: str = "",
+    ) -> None:
+        self._patience, self._sleep, self._clock, self._model = patience_seconds, sleep, clock, model
+        self._answered = False
+        self._began: float | None = None
+        self._pause = BASE_SECONDS
+        self._until = -math.inf
+
+    async def pass_by(self) -> None:
+        """Wait while nobody is to try."""
+        while self._began is not None and (pause := self._until - self._clock()) > 0:
+            await self._sleep(pause)
+
+    def met(self, error: Exception) -> bool:
+        """The server can't be reached. Whether to wait for it; if not, this is a failure like any other."""
+        now = self._clock()
+        if not self._answered:
+            return False
+        if self._began is None:
+            self._began, self._pause = now, BASE_SECONDS
+            _log.warning("%s is away, calls wait up to %g s: %s", self._model, self._patience, error)
+        if now >= self._began + self._patience:
+            return False
+        if now >= self._until:
+            self._until = now + self._pause
+            self._pause = min(CAP_SECONDS, 2 * self._pause)
+        return True
+
+    def end(self) -> None:
+        """The server was reached."""
+        self._answered = True
+        if self._began is not None:
+            _log.warning("%s is back after %.0f s", self._model, self._clock() - self._began)
+            self._began = None
