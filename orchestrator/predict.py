@@ -136,7 +136,7 @@ def refusal(workflow: Workflow, prediction: Prediction) -> str | None:
 
 
 def _counting(name: str, loaded: Loaded) -> Counting:
-    return Counting(Identity(name), capabilities_of(loaded.model(name)))
+    return Counting(Identity(""), capabilities_of(loaded.model(name)))
 
 
 def _asked(agent: Options, parts: Parts, problem: Problem, workflow: Workflow) -> dict[str, Usage]:

@@ -21,7 +21,13 @@ from branchwise.orchestrator.core.calibration import Calibration
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Scale
 from branchwise.orchestrator.core.options import JudgingOptions, needs_of_part
-from branchwise.orchestrator.evaluation.calibrating import Graded, Method, expected_error, fitted, reliability
+from branchwise.orchestrator.evaluation.calibrating import (
+    Graded,
+    Method,
+    expected_calibration_error,
+    fitted,
+    reliability,
+)
 from branchwise.orchestrator.evaluation.graded import graded_answers
 from branchwise.orchestrator.journal.manifest import Manifest
 from branchwise.orchestrator.journal.reader import recorded
@@ -66,7 +72,7 @@ def calibrate(arguments: argparse.Namespace, environment: Mapping[str, str]) -> 
     errors = _errors(arguments.method, read, calibration)
     if arguments.json:
         counts = {"answers": calibration.answers, "problems": calibration.problems, "left_out": read.left_out}
-        print(json.dumps({**counts, "curve": calibration.curve.model_dump(), "expected_error": errors}))
+        print(json.dumps({**counts, "curve": calibration.curve.model_dump(), "expected_calibration_error": errors}))
     else:
         print("\n".join(_lines(calibration, errors, read.left_out)))
     print(f"Calibration: {out}", file=sys.stderr)
@@ -146,7 +152,7 @@ def _held_out(method: Method, read: Read) -> float | None:
 
 
 def _error(chances: Sequence[float], graded: Sequence[Graded]) -> float | None:
-    return expected_error(reliability(chances, [each.correct for each in graded]))
+    return expected_calibration_error(reliability(chances, [each.correct for each in graded]))
 
 
 def _lines(calibration: Calibration, errors: Mapping[str, float | None], left_out: int) -> list[str]:

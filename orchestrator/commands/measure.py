@@ -160,11 +160,14 @@ def _why(judgement: Judgement) -> str:
 
 
 def _set_apart(located: list[Located], share: float | None, seed: int) -> tuple[list[Located], list[Located]]:
-    """The solutions that the threshold is chosen on, and the others."""
+    """The solutions that the threshold is chosen on, and the others. ConfigError where there are none of either."""
     if share is None:
         return [], located
     shuffled = Random(seed).sample(located, len(located))
     count = round(share * len(located))
+    if count in (0, len(located)):
+        what = "measure on" if count else "choose on"
+        raise ConfigError(f"--fit {share:g} of {len(located)} solutions with step values leaves none to {what}")
     return shuffled[:count], shuffled[count:]
 
 

@@ -1,10 +1,10 @@
 """Calibration: the curve from a reward's value to the chance that the answer is right, and whose curve it is.
 
-* Platt: sigmoid(slope * e + intercept). Platt 1999, "Probabilistic Outputs for Support Vector Machines".
-* Temperature: sigmoid(e / temperature). Guo et al. 2017, arXiv 1706.04599.
+* Platt: sigmoid(slope * z + intercept). Platt 1999, "Probabilistic Outputs for Support Vector Machines".
+* Temperature: sigmoid(z / temperature). Guo et al. 2017, arXiv 1706.04599.
 * Isotonic: straight lines between points that never fall. Zadrozny and Elkan 2002, "Transforming Classifier Scores".
 
-e, the evidence, is the log-odds of a probability, and any other value itself. Curves are fitted in
+z, the logit, is the log-odds of a probability, and any other value itself. Curves are fitted in
 evaluation/calibrating.py and applied by the reward ``calibrated``; they meet here.
 """
 
@@ -32,23 +32,23 @@ class Platt(_Closed):
     """A logistic curve with two parameters."""
 
     method: Literal["platt"] = "platt"
-    slope: float = Field(description="Factor before the evidence.")
+    slope: float = Field(description="Factor before the logit.")
     intercept: float = Field(description="What is added to it.")
 
     def chance(self, value: float, scale: Scale) -> float:
         """In [0, 1]."""
-        return logistic(self.slope * evidence(value, scale) + self.intercept)
+        return logistic(self.slope * logit(value, scale) + self.intercept)
 
 
 class Temperature(_Closed):
     """A logistic curve with one parameter; the greater, the less sure."""
 
     method: Literal["temperature"] = "temperature"
-    temperature: float = Field(gt=0, description="What the evidence is divided by.")
+    temperature: float = Field(gt=0, description="What the logit is divided by.")
 
     def chance(self, value: float, scale: Scale) -> float:
         """In [0, 1]."""
-        return logistic(evidence(value, scale) / self.temperature)
+        return logistic(logit(value, scale) / self.temperature)
 
 
 class Isotonic(_Closed):
@@ -95,7 +95,7 @@ class Calibration(_Closed):
         return self.curve.chance(value, self.scale)
 
 
-def evidence(value: float, scale: Scale) -> float:
+def logit(value: float, scale: Scale) -> float:
     """The log-odds of a probability, anything else itself."""
     if scale != "probability":
         return value

@@ -29,7 +29,7 @@ variable ``AnyJudge`` stands for the judges of pairs instead. Such a part builds
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -69,6 +69,11 @@ class JudgingOptions(Options):
         return tuple(part for part in parts if isinstance(part, JudgingOptions))
 
     @property
+    def described(self) -> str:
+        """What a table calls it."""
+        return self.kind
+
+    @property
     def wants_world(self) -> bool:
         """Whether it reads what a world gave."""
         return any(part.wants_world for part in self.within)
@@ -89,6 +94,13 @@ class JudgingOptions(Options):
             return self
         fields = {name: _reseeded(getattr(self, name), name, k) for name in type(self).model_fields}
         return self.model_copy(update=fields)
+
+
+def each_part(options: Options) -> Iterator[Options]:
+    """A part's options, and those of all the parts within it."""
+    yield options
+    for part in options.within if isinstance(options, JudgingOptions) else ():
+        yield from each_part(part)
 
 
 def _reseeded(value: Any, name: str, k: int) -> Any:
@@ -120,11 +132,16 @@ def module_of(options: Options) -> Any:
     return sys.modules[type(options).__module__]
 
 
-def needs_of_part(options: JudgingOptions) -> dict[str, frozenset[str]]:
-    """Which capabilities a reward or a judge wants of which model, its own first, with all the parts within it."""
+def own_needs(options: Options) -> dict[str, frozenset[str]]:
+    """Which capabilities a part wants of which model, without the parts within it."""
     needs: Any = getattr(module_of(options), "needs", None)
-    own: dict[str, frozenset[str]] = needs(options) if needs is not None else {}
-    return merged_needs(own, *map(needs_of_part, options.within))
+    found: dict[str, frozenset[str]] = needs(options) if needs is not None else {}
+    return found
+
+
+def needs_of_part(options: Options) -> dict[str, frozenset[str]]:
+    """Which capabilities a part wants of which model, its own first, with all the parts within it."""
+    return merged_needs(*map(own_needs, each_part(options)))
 
 
 def merged_needs(*needs: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

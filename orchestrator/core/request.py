@@ -128,6 +128,11 @@ class Identity:
     template: str = ""
     bos: bool | None = None
 
+    @property
+    def known(self) -> bool:
+        """False while the model is not there: a workflow is checked without its models."""
+        return bool(self.model)
+
     def at(self, address: str) -> Identity:
         """The same on one certain server, where that tells it from another model."""
         return replace(self, weights=f"{self.weights}@{address}")

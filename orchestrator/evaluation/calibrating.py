@@ -14,10 +14,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from statistics import fmean
+from statistics import fmean, pstdev
 from typing import Final, Literal
 
-from branchwise.orchestrator.core.calibration import Isotonic, Platt, Temperature, evidence
+from branchwise.orchestrator.core.calibration import Isotonic, Platt, Temperature, logit
 from branchwise.orchestrator.core.judgement import Scale
 from branchwise.orchestrator.core.selection import logistic
 
@@ -53,23 +53,30 @@ def fitted(method: Method, graded: Sequence[Graded], scale: Scale) -> Platt | Is
         raise ValueError("a curve is fitted to right answers and wrong ones")
     if method == "isotonic":
         return fit_isotonic([each.value for each in graded], [each.correct for each in graded])
-    evident = [evidence(each.value, scale) for each in graded]
+    logits = [logit(each.value, scale) for each in graded]
     fit = fit_platt if method == "platt" else fit_temperature
-    return fit(evident, [each.correct for each in graded])
+    return fit(logits, [each.correct for each in graded])
 
 
-def fit_platt(evident: Sequence[float], correct: Sequence[bool]) -> Platt:
-    """Slope and intercept of the least cross entropy."""
+def fit_platt(logits: Sequence[float], correct: Sequence[bool]) -> Platt:
+    """Slope and intercept of the least cross entropy, found on standardised logits: wherever these lie."""
     right, wrong = sum(correct), len(correct) - sum(correct)
     targets = [(right + 1) / (right + 2) if each else 1 / (wrong + 2) for each in correct]
-    slope, intercept = 0.0, math.log((right + 1) / (wrong + 1))
-    loss = _cross_entropy(slope, intercept, evident, targets)
+    mean, std = fmean(logits), pstdev(logits) or 1.0
+    slope, intercept = _least([(x - mean) / std for x in logits], targets)
+    return Platt(slope=slope / std, intercept=intercept - slope * (mean / std))
+
+
+def _least(logits: Sequence[float], targets: Sequence[float]) -> tuple[float, float]:
+    """Slope and intercept of the least cross entropy by Newton's method, steps halved until they gain something."""
+    slope, intercept = 0.0, logit(fmean(targets), "probability")
+    loss = _cross_entropy(slope, intercept, logits, targets)
     for _ in range(ROUNDS):
-        step = _newton_step(slope, intercept, evident, targets)
+        step = _newton_step(slope, intercept, logits, targets)
         size = 1.0
         while size > 1e-10:
             tried = slope - size * step[0], intercept - size * step[1]
-            new = _cross_entropy(*tried, evident, targets)
+            new = _cross_entropy(*tried, logits, targets)
             if new < loss:
                 break
             size /= 2
@@ -78,36 +85,36 @@ def fit_platt(evident: Sequence[float], correct: Sequence[bool]) -> Platt:
         (slope, intercept), gained, loss = tried, loss - new, new
         if gained < 1e-12 * max(1.0, loss):
             break
-    return Platt(slope=slope, intercept=intercept)
+    return slope, intercept
 
 
-def _newton_step(a: float, b: float, evident: Sequence[float], targets: Sequence[float]) -> tuple[float, float]:
-    chances = [logistic(a * x + b) for x in evident]
+def _newton_step(a: float, b: float, logits: Sequence[float], targets: Sequence[float]) -> tuple[float, float]:
+    chances = [logistic(a * x + b) for x in logits]
     errors = [p - t for p, t in zip(chances, targets, strict=True)]
     weights = [p * (1 - p) for p in chances]
     ridge = 1e-9  # equal values say nothing of the slope: it stays
-    xx = math.fsum(w * x * x for w, x in zip(weights, evident, strict=True)) + ridge
-    x1 = math.fsum(w * x for w, x in zip(weights, evident, strict=True))
+    xx = math.fsum(w * x * x for w, x in zip(weights, logits, strict=True)) + ridge
+    x1 = math.fsum(w * x for w, x in zip(weights, logits, strict=True))
     ones = math.fsum(weights) + ridge
-    ga, gb = math.fsum(e * x for e, x in zip(errors, evident, strict=True)), math.fsum(errors)
+    ga, gb = math.fsum(e * x for e, x in zip(errors, logits, strict=True)), math.fsum(errors)
     determinant = xx * ones - x1 * x1
     return (ones * ga - x1 * gb) / determinant, (xx * gb - x1 * ga) / determinant
 
 
-def _cross_entropy(a: float, b: float, evident: Sequence[float], targets: Sequence[float]) -> float:
-    logits = [a * x + b for x in evident]
+def _cross_entropy(a: float, b: float, logits: Sequence[float], targets: Sequence[float]) -> float:
+    scores = [a * x + b for x in logits]
     return math.fsum(
-        max(z, 0.0) - z * t + math.log1p(math.exp(-abs(z))) for z, t in zip(logits, targets, strict=True)
+        max(z, 0.0) - z * t + math.log1p(math.exp(-abs(z))) for z, t in zip(scores, targets, strict=True)
     )
 
 
-def fit_temperature(evident: Sequence[float], correct: Sequence[bool]) -> Temperature:
+def fit_temperature(logits: Sequence[float], correct: Sequence[bool]) -> Temperature:
     """The temperature of the least cross entropy, from 0.001 to 1000."""
     low, high = math.log(1e-3), math.log(1e3)  # of 1 / T
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         sharpness = math.exp(middle)
-        slope = math.fsum((logistic(sharpness * x) - y) * x for x, y in zip(evident, correct, strict=True))
+        slope = math.fsum((logistic(sharpness * x) - y) * x for x, y in zip(logits, correct, strict=True))
         low, high = (middle, high) if slope < 0 else (low, middle)
     return Temperature(temperature=math.exp(-(low + high) / 2))
 
@@ -138,7 +145,7 @@ def reliability(chances: Sequence[float], correct: Sequence[bool], bins: int = B
     return found
 
 
-def expected_error(bins: Sequence[Bin]) -> float | None:
+def expected_calibration_error(bins: Sequence[Bin]) -> float | None:
     """The expected calibration error of these bins; None where they hold nothing."""
     total = sum(each.count for each in bins)
     return math.fsum(each.count * abs(each.chance - each.correct) for each in bins) / total if total else None

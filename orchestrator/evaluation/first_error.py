@@ -16,12 +16,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final
 
 from branchwise.orchestrator.evaluation.statistics import Interval
-
-HUNDREDTHS: Final = tuple(k / 100 for k in range(101))
-"""Thresholds for scores that are probabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +66,10 @@ def detection(solutions: Sequence[Located], threshold: float) -> Detection:
     return Detection(_share(hits[True]), _share(hits[False]), len(hits[True]), len(hits[False]))
 
 
-def best_threshold(solutions: Sequence[Located], tried: Sequence[float] = HUNDREDTHS) -> float:
-    """The threshold of the greatest F1, the smallest of several. ValueError where one sort of solution is missing.
+def best_threshold(solutions: Sequence[Located], tried: Sequence[float]) -> float:
+    """Of those ``tried`` the threshold of the greatest F1, the smallest of several.
 
-    It is best on these very solutions: measure it on others.
+    ValueError where one sort of solution is missing. It is best on these very solutions: measure it on others.
     """
     if {each.first_error is not None for each in solutions} != {True, False}:
         raise ValueError("a threshold is chosen on solutions with an error and solutions without one")

@@ -144,7 +144,7 @@ class Reliability(Shown):
 
     strategy: str
     bins: tuple[ReliabilityBin, ...] = Field(min_length=1)
-    expected_error: Share
+    expected_calibration_error: Share
     problems: Count
     left_out: Count = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from branchwise.orchestrator.evaluation.calibrating import expected_error, reliability
+from branchwise.orchestrator.evaluation.calibrating import expected_calibration_error, reliability
 from branchwise.orchestrator.evaluation.graded import Sample, graded_answers
 from branchwise.orchestrator.report.comparing import ReadRun
 from branchwise.orchestrator.report.data import Reliability, ReliabilityBin
@@ -33,7 +33,7 @@ def _diagram(strategy: str, sample: Sample) -> Reliability:
     return Reliability(
         strategy=strategy,
         bins=tuple(ReliabilityBin(chance=each.chance, correct=each.correct, count=each.count) for each in bins),
-        expected_error=expected_error(bins) or 0.0,
+        expected_calibration_error=expected_calibration_error(bins) or 0.0,
         problems=len({each.problem_id for each in sample.answers}),
         left_out=sample.left_out,
     )

@@ -2,15 +2,15 @@
 
 1. The other reward judges.
 2. Its value goes through the curve of ``calibration``: a file that ``branchwise calibrate`` wrote, or written out.
-3. A calibration belongs to the reward that it was fitted to. Where its options or its models' identities are others,
-   it is refused.
+3. A calibration belongs to the reward that it was fitted to. Where its options, but for seeds, its scale or its
+   models' identities are others, it is refused.
 
 The value before is recorded as a factor; steps keep the other reward's scores. The curves: core/calibration.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal
@@ -19,13 +19,10 @@ from pydantic import Field, ValidationError
 
 from branchwise.orchestrator.core.calibration import Calibration
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Parts, needs_of_part, source_of
-from branchwise.orchestrator.core.request import Identity
-from branchwise.orchestrator.core.roles import RewardModel
+from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
+from branchwise.orchestrator.core.options import Parts, needs_of_part
 from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.core.usage import Usage
-from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward
+from branchwise.orchestrator.rewards.wrapping import R, Wrapper, WrapperOptions, inner_reward, scale_of
 
 
 class Options(WrapperOptions[R], Generic[R]):
@@ -39,6 +36,11 @@ class Options(WrapperOptions[R], Generic[R]):
     )
 
     @property
+    def scores_steps(self) -> bool:
+        """As the other reward; not where its scores are no probabilities."""
+        return self.reward.scores_steps and scale_of(self.reward) == "probability"
+
+    @property
     def reducer(self) -> None:
         """None: step scores are not calibrated."""
         return None
@@ -46,44 +48,32 @@ class Options(WrapperOptions[R], Generic[R]):
     @property
     def described(self) -> str:
         """What a table calls it."""
-        return f"{self.reward.kind}, calibrated"
+        return f"{self.reward.described}, calibrated"
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
-    """A reward model whose values are chances."""
+class Calibrated(Wrapper[Options[Any]]):
+    """A reward model whose values are chances of being right."""
 
-    options: Options[Any]
-    reward: RewardModel
     calibration: Calibration
 
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """The chance that each is right; a value on another scale than the curve's is a failure."""
-        return [self._calibrated(each) for each in await self.reward.score(trajectories)]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """That of the other reward."""
-        return self.reward.bound(trajectory, max_new_tokens, max_new_steps)
-
-    def _calibrated(self, judgement: Judgement) -> Judgement:
-        if judgement.value is None:
-            return judgement
+    def made(self, value: float, judgement: Judgement, trajectory: Trajectory) -> Judgement:
+        """The chance that the answer is right; a value on another scale than the curve's is a failure."""
         if judgement.scale != self.calibration.scale:
             reason = f"a {judgement.scale} score, and a calibration of {self.calibration.scale} scores"
             return failed(reason, self.source, judgement.rationale)
         kept = judgement.step_values if judgement.scale == "probability" else ()
-        value = self.calibration.chance(judgement.value)
-        made = judged(value, scale="probability", source=self.source, step_values=kept)
-        return replace(made, factors=(("uncalibrated", judgement.value),), rationale=judgement.rationale)
+        made = judged(self.calibration.chance(value), scale="probability", source=self.source, step_values=kept)
+        return replace(made, factors=(("uncalibrated", value),), rationale=judgement.rationale)
 
 
 def build(options: Options[Any], parts: Parts) -> Calibrated:
     """The reward around the other one. ConfigError where the calibration can't be read, or is another's."""
-    calibration = _read(options.calibration, parts.directory)
+    calibration, scale = _read(options.calibration, parts.directory), scale_of(options.reward)
+    if calibration.scale != scale:
+        raise ConfigError(
+            f"the calibration takes {calibration.scale} scores, and {options.reward.kind} gives {scale} ones"
+        )
     if different := sorted(_different(options, calibration, parts)):
         raise ConfigError(
             f"the calibration was fitted to another reward; different are {', '.join(different)}: "
@@ -107,10 +97,18 @@ def _different(options: Options[Any], calibration: Calibration, parts: Parts) ->
     """In what the reward is not the one that was calibrated."""
     if not calibration.reward:
         return
-    written = options.reward.model_dump(mode="json")
-    yield from (key for key in written | calibration.reward if written.get(key) != calibration.reward.get(key))
+    written, fitted = _unseeded(options.reward.model_dump(mode="json")), _unseeded(calibration.reward)
+    yield from (key for key in written | fitted if written.get(key) != fitted.get(key))
     for name in needs_of_part(options.reward):
-        identity, fitted = parts.model(name).identity, calibration.models.get(name)
-        unknown = identity == Identity(identity.model)  # as while a workflow is checked, without its models
-        if not unknown and asdict(identity) != fitted:
+        identity = parts.model(name).identity
+        if identity.known and asdict(identity) != calibration.models.get(name):
             yield f"the model {name}"
+
+
+def _unseeded(written: Any) -> Any:
+    """Options without seeds: they decide what is drawn, and not how likely a value is right."""
+    if isinstance(written, list):
+        return list(map(_unseeded, written))
+    if isinstance(written, dict):
+        return {key: _unseeded(value) for key, value in written.items() if key != "seed"}
+    return written

@@ -1,8 +1,8 @@
 """Combining: one value out of what the members of an ensemble say of one answer.
 
-A pessimistic rule (``min``, ``mean_minus_spread``) trusts an answer only where the members agree. Members that share
+A pessimistic rule (``min``, ``mean_minus_std``) trusts an answer only where the members agree. Members that share
 their pre-training err together, so that unanimity is no proof: Eisenstein et al. 2023, "Helping or Herding?", arXiv
-2312.09244. Spread and variance are the population's.
+2312.09244. Standard deviation and variance are the population's.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median, pstdev, pvariance
 from typing import Final, Literal
 
-Combination = Literal["mean", "median", "min", "mean_minus_spread", "mean_minus_variance"]
+Combination = Literal["mean", "median", "min", "mean_minus_std", "mean_minus_variance"]
 
 COMBINATIONS: Final[dict[Combination, Callable[[Sequence[float]], float]]] = {
     "mean": fmean,
     "median": median,
     "min": min,
-    "mean_minus_spread": lambda values: fmean(values) - pstdev(values),
+    "mean_minus_std": lambda values: fmean(values) - pstdev(values),
     "mean_minus_variance": lambda values: fmean(values) - pvariance(values),
 }
 
@@ -27,8 +27,3 @@ def combined(rule: Combination, values: Sequence[float]) -> float:
     if not values:
         raise ValueError("an ensemble has at least one member")
     return float(COMBINATIONS[rule](values))
-
-
-def spread(values: Sequence[float]) -> float:
-    """How much the members disagree: their standard deviation."""
-    return pstdev(values)

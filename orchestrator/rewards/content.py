@@ -1,43 +1,34 @@
 """Content: whether a finished answer says anything that could be judged.
 
-1. Punctuation and white space are dropped; letters, digits and symbols beyond ASCII (such as that of infinity) stay.
-   Where nothing stays, the answer is empty.
+1. Tags such as ``</think>`` and LaTeX that only lays out, ``\\boxed{}`` say, are dropped, and then punctuation and
+   white space; letters, digits and symbols beyond ASCII (such as that of infinity) stay. Where nothing stays, the
+   answer is empty, unless the text is one of the signs that may be an answer, such as ``<``.
 2. Openers, which announce an answer, are dropped from the front. Where nothing stays, that is all there is.
 3. A single sentence of some length without a digit that only announces what is to be done is a truncated beginning,
    unless the task reads an answer in it that is shorter than the text.
 
 Such texts make judges of all sizes say yes: Zhao et al. 2025, "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794.
-What holds a digit always passes.
+What holds a digit always passes. Everything takes a time that grows with the length of the text, not with its square.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
-MASTER_KEYS: Final = (
-    "",
-    " ",
-    ".",
-    ",",
-    ":",
-    "Thought process:",
-    "Let's solve this problem step by step.",
-    "Solution",
-    "解",
-    "解答",
-    "かいせつ",
-    "Respuesta",
-    "Solución",
-)
-"""Answers without content that have fooled judges."""
-
 OPENERS: Final = (
-    "Thought process", "Thinking process", "Reasoning", "Explanation", "Solution", "The solution is", "Answer",
-    "The answer is", "Final answer", "Let's solve this problem step by step", "Let's solve this step by step",
-    "Let's think step by step", "Let us think step by step", "Let's begin", "Step by step", "Here is the solution",
-    "Here is the answer", "Sure", "Okay", "Of course", "Certainly", "解", "解答", "答案", "解析", "かいせつ", "解説",
-    "回答", "答え", "Respuesta", "Solución", "La respuesta es", "Explicación", "Lösung", "Antwort", "Réponse",
+    "Thought process", "Thinking process", "Reasoning", "Explanation", "Solution", "The solution", "The solution is",
+    "Answer", "The answer", "The answer is", "Final answer", "The final answer", "The final answer is",
+    "My answer is", "Let's solve this problem step by step", "Let's solve this step by step",
+    "Let's solve this problem", "Let me solve this problem step by step", "Let me solve this step by step",
+    "Let's think step by step", "Let us think step by step", "Let me think step by step", "Let's think about this",
+    "Let me think", "Let's begin", "Step by step", "Here is the solution", "Here is the answer",
+    "Here is my solution", "Here is my answer",
+    "Here's the solution", "Here's the answer", "Here's my solution", "to the problem", "to your problem",
+    "to this problem", "We will now proceed", "Sure", "Okay", "Alright", "Of course", "Certainly", "解", "解答",
+    "答案", "解析", "かいせつ", "解説", "回答", "答え", "Respuesta", "Solución", "La respuesta es", "Explicación",
+    "Lösung", "Antwort", "Réponse",
 )  # fmt: skip
 """What may stand before an answer and is none."""
 
@@ -50,12 +41,20 @@ BEGINNINGS: Final = (
 FEWEST_WORDS: Final = 5
 """Of such a sentence: less may be an answer."""
 
+_LAYOUT: Final = re.compile(
+    r"<[/|]?[a-z_]{1,30}[/|]?>"
+    r"|\\(?:begin|end)\{[a-z]{1,20}\*?\}"
+    r"|\\(?:boxed|fbox|text[a-z]{0,10}|math[a-z]{1,10}|[dt]?frac|sqrt|left|right|displaystyle|q?quad)(?![a-z])",
+    re.IGNORECASE,
+)
+_SIGN: Final = re.compile(r"[<>=+*/%-]|[<>!=]=")
+
 
 def refusal(text: str, answer: str | None = None) -> str | None:
     """Why a text is not worth judging, None where it is; ``answer`` is what the task reads in it."""
     words = words_of(text)
     if not words:
-        return "the answer is empty"
+        return None if _SIGN.fullmatch(_bare(text)) else "the answer is empty"
     if any(character.isnumeric() for word in words for character in word):
         return None
     rest = _without_openers(words)
@@ -67,8 +66,8 @@ def refusal(text: str, answer: str | None = None) -> str | None:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, without case and punctuation, in one spelling of each character."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
+    """The words of a text, without layout, case and punctuation, in one spelling of each character."""
+    plain = unicodedata.normalize("NFKC", _LAYOUT.sub(" ", text)).casefold()
     return "".join(map(_kept, plain)).split()
 
 
@@ -80,14 +79,25 @@ def _kept(character: str) -> str:
     return "" if category == "Cf" or character in "'\u2019" else " "
 
 
+def _bare(text: str) -> str:
+    """The text without layout, and without the brackets and the white space around it."""
+    return unicodedata.normalize("NFKC", _LAYOUT.sub("", text)).strip("${}. \t\r\n")
+
+
 _OPENERS: Final = sorted(map(words_of, OPENERS), key=len, reverse=True)
+_BY_FIRST_WORD: Final = {first: [each for each in _OPENERS if each[0] == first] for first, *_ in _OPENERS}
 _BEGINNINGS: Final = [words_of(beginning) for beginning in BEGINNINGS]
 
 
 def _without_openers(words: list[str]) -> list[str]:
-    while opener := next((each for each in _OPENERS if words[: len(each)] == each), None):
-        words = words[len(opener) :]
-    return words
+    start = 0
+    while start < len(words):
+        may_be = _BY_FIRST_WORD.get(words[start], ())
+        opener = next((each for each in may_be if words[start : start + len(each)] == each), None)
+        if opener is None:
+            break
+        start += len(opener)
+    return words[start:]
 
 
 def _announces(words: list[str]) -> bool:

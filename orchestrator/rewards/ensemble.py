@@ -3,9 +3,12 @@
 1. Every member judges every trajectory. Where one of them can't, the ensemble can't.
 2. With ``references``, a sample of rewards for each member, values become z-scores on it, so that no scale dominates.
    Without, all members have to be on one scale.
-3. They are combined: ``mean``, ``median``, ``min``, ``mean_minus_spread``, ``mean_minus_variance``; or ``soft_and``,
-   the probability to be better than each member's mean reference in everything, if members are independent.
-4. The members' values and their spread are recorded as factors, and where the spread is above ``disagreement``, that.
+3. They are combined: ``mean``, ``median``, ``min``, ``mean_minus_std``, ``mean_minus_variance``; or ``soft_and``, the
+   probability to be better than each member's mean reference in everything, if members are independent.
+4. The members' values are recorded as factors, with the standard deviation of what is combined (z-scores, or
+   log-probabilities of soft_and); and whether that is above ``disagreement``.
+
+Members that are sampled have seeds of their own: one judge that is listed twice is asked twice.
 
 Pessimism against over-optimisation: Coste et al. 2023, arXiv 2310.02743; what ensembles can't mend, since members err
 together: Eisenstein et al. 2023, arXiv 2312.09244; soft_and: Wang et al. 2024, arXiv 2402.00742.
@@ -16,19 +19,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import pstdev
 from typing import Any, ClassVar, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
-from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import JudgingOptions, Parts, source_of
-from branchwise.orchestrator.core.roles import RewardModel
-from branchwise.orchestrator.core.together import together
-from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.core.usage import NOTHING, Usage
-from branchwise.orchestrator.rewards.combining import Combination, combined, spread
-from branchwise.orchestrator.rewards.transforms import Sample, normalised, sample_of, soft_and
-from branchwise.orchestrator.rewards.wrapping import R, inner_reward, scale_of, unscored
+from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
+from branchwise.orchestrator.core.options import JudgingOptions, Parts
+from branchwise.orchestrator.rewards.combining import Combination, combined
+from branchwise.orchestrator.rewards.transforms import Moments, log_preference, moments, z_score
+from branchwise.orchestrator.rewards.wrapping import Panel, R, reseeded_rewards, scale_of
 
 
 class Options(JudgingOptions, Generic[R]):
@@ -42,13 +42,13 @@ class Options(JudgingOptions, Generic[R]):
         examples=[[{"kind": "calculator"}, {"kind": "calculator", "reducer": "mean"}]],
     )
     combine: Combination | Literal["soft_and"] = Field(
-        "mean", description="What one value is made of; pessimistic: min, and mean less spread or variance."
+        "mean", description="What one value is made of; pessimistic: min, and mean less std or variance."
     )
     references: tuple[tuple[float, ...], ...] = Field(
         (), description="For each member in order a sample of its rewards, on which its values are normalised."
     )
     disagreement: float | None = Field(
-        None, gt=0, description="A spread above this is recorded as the factor `disagreement`."
+        None, gt=0, description="A standard deviation above this is recorded as the factor `disagreement`."
     )
 
     @model_validator(mode="after")
@@ -61,6 +61,8 @@ class Options(JudgingOptions, Generic[R]):
                 raise ValueError(f"the members are on different scales ({', '.join(scales)}): give references")
         elif len(self.references) != len(self.rewards) or not all(self.references):
             raise ValueError("references are one sample of rewards for each member")
+        elif self.combine != "soft_and" and not all(moments(sample).std for sample in self.references):
+            raise ValueError("a member's references are all equal: there is no scale to normalise its rewards on")
         return self
 
     @property
@@ -78,29 +80,13 @@ class Options(JudgingOptions, Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Ensemble:
+class Ensemble(Panel[Options[Any]]):
     """Reward models whose values become one."""
 
-    options: Options[Any]
-    members: tuple[RewardModel, ...]
-    samples: tuple[Sample, ...]
+    references: tuple[Moments, ...]
 
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """What all members say of each trajectory, made one."""
-        asked = [unscored(each) for each in trajectories]
-        judgements = await together([member.score(asked) for member in self.members])
-        return [self._together(each) for each in zip(*judgements, strict=True)]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """That of all members."""
-        bounds = [member.bound(unscored(trajectory), max_new_tokens, max_new_steps) for member in self.members]
-        return sum(bounds, NOTHING)
-
-    def _together(self, judgements: Sequence[Judgement]) -> Judgement:
+    def made(self, judgements: Sequence[Judgement]) -> Judgement:
+        """The members' values combined; where one of them failed, a failure that names it."""
         names = [f"{k} {each.kind}" for k, each in enumerate(self.options.rewards, 1)]
         values = list[float]()
         for name, each in zip(names, judgements, strict=True):
@@ -108,27 +94,25 @@ class Ensemble:
                 reason = each.failure.message if each.failure is not None else ""
                 return failed(f"member {name}: {reason}", self.source, each.rationale)
             values.append(each.value)
-        scores = self._normalised(values)
-        apart = spread(scores)
-        factors = [*zip(names, values, strict=True), ("spread", apart)]
+        scores = self._comparable(values)
+        std = pstdev(scores)
+        factors = [*zip(names, values, strict=True), ("std", std)]
         if self.options.disagreement is not None:
-            factors.append(("disagreement", float(apart > self.options.disagreement)))
-        value = self._combined(values, scores)
+            factors.append(("disagreement", float(std > self.options.disagreement)))
+        rule: Combination | Literal["soft_and"] = self.options.combine
+        value = math.exp(math.fsum(scores)) if rule == "soft_and" else combined(rule, scores)
         return replace(judged(value, scale=self.options.scale, source=self.source), factors=tuple(factors))
 
-    def _normalised(self, values: Sequence[float]) -> list[float]:
-        if not self.samples:
+    def _comparable(self, values: Sequence[float]) -> list[float]:
+        """The values as they are combined: on one scale."""
+        if not self.references:
             return list(values)
-        return [normalised(value, sample) for value, sample in zip(values, self.samples, strict=True)]
-
-    def _combined(self, values: Sequence[float], scores: Sequence[float]) -> float:
-        rule: Combination | Literal["soft_and"] = self.options.combine
-        if rule == "soft_and":
-            return math.exp(soft_and(values, [sample.mean for sample in self.samples]))
-        return combined(rule, scores)
+        pairs = zip(values, self.references, strict=True)
+        if self.options.combine == "soft_and":
+            return [log_preference(value, reference.mean) for value, reference in pairs]
+        return [z_score(value, reference) for value, reference in pairs]
 
 
 def build(options: Options[Any], parts: Parts) -> Ensemble:
     """The ensemble of its members."""
-    samples = tuple(sample_of(rewards) for rewards in options.references)
-    return Ensemble(options, tuple(inner_reward(each, parts) for each in options.rewards), samples)
+    return Ensemble(options, reseeded_rewards(options.rewards, parts), tuple(map(moments, options.references)))

@@ -7,28 +7,27 @@
 
 Whether a verdict is flipped is a matter of chance, addressed by ``seed``, problem and the text up to there: equal
 texts are judged alike, wherever they stand in whichever tree, as by a model that errs. So a wrong verdict is never
-drawn anew. With a share of 0.5, verdicts of 0 and 1 say nothing any more.
+drawn anew. With a share of 0.5, verdicts of 0 and 1 say nothing any more. One that is around another, in whatever
+depth, flips by a chance of its own.
 
 Symmetric label noise, as in Angluin and Laird 1988, "Learning from Noisy Examples", Machine Learning 2:343-370.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
-from branchwise.orchestrator.core.judgement import Judgement, Source, failed
-from branchwise.orchestrator.core.options import Parts, source_of
-from branchwise.orchestrator.core.roles import RewardModel
+from branchwise.orchestrator.core.judgement import Judgement, failed
+from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.seeds import chance
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
-from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.reducers import reduced
-from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, scale_of
+from branchwise.orchestrator.rewards.wrapping import R, Wrapper, WrapperOptions, inner_reward, scale_of
 
 
 class Options(WrapperOptions[R], Generic[R]):
@@ -42,37 +41,34 @@ class Options(WrapperOptions[R], Generic[R]):
     def _probabilities(self) -> Self:
         if scale_of(self.reward) != "probability":
             raise ValueError("only probabilities are flipped")
-        if self.reward.kind == self.kind:
-            raise ValueError("flipped already: say the whole share once")
         return self
 
     @property
     def described(self) -> str:
         """What a table calls it."""
-        return f"{self.reward.kind}, {100 * self.share:g} % flipped"
+        return f"{self.reward.described}, {100 * self.share:g} % flipped"
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it depends on the seed what is flipped."""
+        return 0 < self.share < 1 or self.reward.sampled
+
+    @property
+    def scores_steps(self) -> bool:
+        """False where a value can't be made of flipped step scores."""
+        return self.reward.scores_steps and self.reducer is not None
+
+
+def layers(options: JudgingOptions) -> int:
+    """How many rewards of this kind are in these options, one within the other."""
+    return max(map(layers, options.within), default=0) + isinstance(options, Options)
 
 
 @dataclass(frozen=True, slots=True)
-class Flipped:
-    """A reward model around another one."""
+class Flipped(Wrapper[Options[Any]]):
+    """A reward model some of whose verdicts are turned round; what is no probability becomes a failure."""
 
-    options: Options[Any]
-    reward: RewardModel
-
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """The other reward's judgements, some verdicts flipped; what is on no scale of probability is a failure."""
-        judgements = await self.reward.score([self._as_judged(each) for each in trajectories])
-        return [self._flipped(each, of) for each, of in zip(judgements, trajectories, strict=True)]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """That of the other reward."""
-        return self.reward.bound(trajectory, max_new_tokens, max_new_steps)
-
-    def _as_judged(self, trajectory: Trajectory) -> Trajectory:
+    def shown(self, trajectory: Trajectory) -> Trajectory:
         """The steps with the scores that the other reward gave them, of which it may keep what it has."""
         steps = trajectory.steps
         if all(step.score is None for step in steps):
@@ -80,17 +76,16 @@ class Flipped:
         turned = zip(steps, self._turned(trajectory), strict=True)
         return replace(trajectory, steps=tuple(_opposite(step) if flip else step for step, flip in turned))
 
-    def _flipped(self, judgement: Judgement, trajectory: Trajectory) -> Judgement:
-        if judgement.value is None:
-            return judgement
+    def made(self, value: float, judgement: Judgement, trajectory: Trajectory) -> Judgement:
+        """The judgement with some of its verdicts flipped."""
         if judgement.scale != "probability":
             return failed(f"a {judgement.scale} score can't be flipped", self.source)
         values, reducer = judgement.step_values, self.options.reducer
         if not values or reducer is None:
-            value = 1 - judgement.value if self._turns(trajectory, trajectory.text) else judgement.value
+            value = 1 - value if self._turns(trajectory, trajectory.text) else value
             return replace(judgement, value=value, step_values=(), factors=())
         turned = self._turned(trajectory)
-        values = tuple(1 - value if flip else value for value, flip in zip(values, turned, strict=True))
+        values = tuple(1 - each if flip else each for each, flip in zip(values, turned, strict=True))
         return replace(judgement, value=reduced(reducer, values), step_values=values, factors=())
 
     def _turned(self, trajectory: Trajectory) -> Iterator[bool]:
@@ -99,7 +94,8 @@ class Flipped:
 
     def _turns(self, trajectory: Trajectory, text: str) -> bool:
         address = ascii((trajectory.problem.id, text))  # a text may hold what has no bytes
-        return chance(self.options.seed, "flipped", address).random() < self.options.share
+        purpose = ["flipped"] * layers(self.options)
+        return chance(self.options.seed, *purpose, address).random() < self.options.share
 
 
 def _opposite(step: Step) -> Step:

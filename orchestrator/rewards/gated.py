@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal
 
-from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed
-from branchwise.orchestrator.core.options import Parts, source_of
-from branchwise.orchestrator.core.roles import Answering, RewardModel
+from branchwise.orchestrator.core.judgement import Judgement, Scale, failed
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.roles import Answering
 from branchwise.orchestrator.core.together import arrived
 from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.content import refusal
-from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward, scale_of
+from branchwise.orchestrator.rewards.wrapping import R, Wrapper, WrapperOptions, inner_reward, scale_of
 
 
 class Options(WrapperOptions[R], Generic[R]):
@@ -36,20 +35,14 @@ class Options(WrapperOptions[R], Generic[R]):
     @property
     def described(self) -> str:
         """What a table calls it."""
-        return f"{self.reward.kind}, gated"
+        return f"{self.reward.described}, gated"
 
 
 @dataclass(frozen=True, slots=True)
-class Gated:
+class Gated(Wrapper[Options[Any]]):
     """A reward model behind a gate."""
 
-    options: Options[Any]
-    reward: RewardModel
     answer: Answering
-
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """The other reward's judgements of what has content, and failures for the rest."""
@@ -60,10 +53,6 @@ class Gated:
             next(judgements) if reason is None else failed(reason, self.source, each.text)
             for each, reason in zip(trajectories, refusals, strict=True)
         ]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """That of the other reward."""
-        return self.reward.bound(trajectory, max_new_tokens, max_new_steps)
 
     async def _refusal(self, trajectory: Trajectory) -> str | None:
         if not trajectory.terminal:

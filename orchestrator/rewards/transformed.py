@@ -5,7 +5,7 @@ transform           value                                                 option
 ==================  ====================================================  ======================
 ``preference``     mean of sigmoid(steepness (r - reference)): PAR        references, steepness
 ``log_preference`` log sigmoid(r - mean of the references)                references
-``normalised``     (r - mean) / spread of the references                  references
+``normalised``     (r - mean) / std of the references                     references
 ``clipped``        reduced min(p - ceiling, 0) of the steps               ceiling, step_reducer
 ``deltas``         reduced p_k - p_(k+1) of the steps                     step_reducer
 ``progress``       reduced p_k - p_(k-1) of the steps                     step_reducer
@@ -24,14 +24,12 @@ from typing import Any, Final, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
-from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Parts, source_of
-from branchwise.orchestrator.core.roles import RewardModel
+from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
+from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards import transforms
 from branchwise.orchestrator.rewards.reducers import RawReducer, reduced
-from branchwise.orchestrator.rewards.wrapping import R, WrapperOptions, inner_reward
+from branchwise.orchestrator.rewards.wrapping import R, Wrapper, WrapperOptions, inner_reward, scale_of
 
 Transform = Literal["preference", "log_preference", "normalised", "clipped", "deltas", "progress"]
 OF_STEPS: Final = ("clipped", "deltas", "progress")
@@ -64,6 +62,17 @@ class Options(WrapperOptions[R], Generic[R]):
             raise ValueError(f"{self.transform} {wanted}: rewards that reference answers were given")
         return self
 
+    @model_validator(mode="after")
+    def _has_spread(self) -> Self:
+        if self.transform == "normalised" and not transforms.moments(self.references).std:
+            raise ValueError("normalised needs references that differ: equal ones have no scale")
+        return self
+
+    @property
+    def scores_steps(self) -> bool:
+        """As the other reward; not where the value becomes a probability and its scores are none."""
+        return self.reward.scores_steps and (self.scale == "raw" or scale_of(self.reward) == "probability")
+
     @property
     def scale(self) -> Scale:
         """A preference is a probability, everything else any finite number."""
@@ -77,43 +86,26 @@ class Options(WrapperOptions[R], Generic[R]):
     @property
     def described(self) -> str:
         """What a table calls it."""
-        return f"{self.reward.kind}, {self.transform.replace('_', ' ')}"
+        return f"{self.reward.described}, {self.transform.replace('_', ' ')}"
 
 
 @dataclass(frozen=True, slots=True)
-class Transformed:
+class Transformed(Wrapper[Options[Any]]):
     """A reward model whose values are transformed."""
 
-    options: Options[Any]
-    reward: RewardModel
-
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """The other reward's judgements, transformed; where it has no step scores to transform, a failure."""
-        return [self._transformed(each) for each in await self.reward.score(trajectories)]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """That of the other reward."""
-        return self.reward.bound(trajectory, max_new_tokens, max_new_steps)
-
-    def _transformed(self, judgement: Judgement) -> Judgement:
+    def made(self, value: float, judgement: Judgement, trajectory: Trajectory) -> Judgement:
+        """The judgement with its value transformed; where there are no step scores to transform, a failure."""
         options, scale = self.options, self.options.scale
-        if judgement.value is None:
-            return judgement
-        if options.transform in OF_STEPS:
-            if not judgement.step_values:
-                return failed(
-                    f"{options.reward.kind} gives no step scores that could be {options.transform}", self.source
-                )
-            value = reduced(options.step_reducer, self._steps(judgement.step_values))
+        if options.transform not in OF_STEPS:
+            transformed = self._value(value)
+        elif judgement.step_values:
+            transformed = reduced(options.step_reducer, self._steps(judgement.step_values))
         else:
-            value = self._value(judgement.value)
+            reason = f"{options.reward.kind} gives no step scores that could be {options.transform}"
+            return failed(reason, self.source)
         kept = judgement.step_values if scale == "raw" or judgement.scale == "probability" else ()
-        made = judged(value, scale=scale, source=self.source, step_values=kept)
-        return replace(made, factors=(("untransformed", judgement.value),), rationale=judgement.rationale)
+        made = judged(transformed, scale=scale, source=self.source, step_values=kept)
+        return replace(made, factors=(("untransformed", value),), rationale=judgement.rationale)
 
     def _value(self, value: float) -> float:
         references = self.options.references
@@ -123,7 +115,7 @@ class Transformed:
             case "log_preference":
                 return transforms.log_preference(value, fmean(references))
             case _:
-                return transforms.normalised(value, transforms.sample_of(references))
+                return transforms.z_score(value, transforms.moments(references))
 
     def _steps(self, scores: Sequence[float]) -> list[float]:
         match self.options.transform:

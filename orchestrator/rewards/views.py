@@ -16,7 +16,9 @@ from typing import Final, Literal
 View = Literal["full", "math_only", "last_step"]
 
 _LATEX: Final = re.compile(
-    r"\$\$(.{1,2000}?)\$\$|\$([^$\n]{1,500})\$|\\\[(.{1,2000}?)\\\]|\\\((.{1,500}?)\\\)|(\\boxed\{[^{}\n]{1,200}\})",
+    r"\$\$(.{1,2000}?)\$\$|\$([^$\n]{1,500})\$"
+    r"|\\\[((?:(?!\\\[).){1,2000}?)\\\]|\\\(((?:(?!\\\().){1,500}?)\\\)"  # within none opens: in linear time
+    r"|(\\boxed\{[^{}\n]{1,200}\})",
     re.DOTALL,
 )
 _ATOM: Final = r"(?:[0-9]{1,30}(?:[.,][0-9]{1,30}){0,8}[a-z]?|[a-zA-Z](?![a-zA-Z])|\\[a-z]{1,12})"

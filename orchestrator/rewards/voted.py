@@ -3,7 +3,8 @@
 1. The same reward is built once a vote, each with a seed of its own.
 2. The value is the mean or the median of the votes that could be read; with fewer than ``quorum`` of them it is a
    failure, with the text of the first vote that failed.
-3. The spread of the votes is recorded beside it: where it is great, one more vote would change the verdict.
+3. The standard deviation of the votes is recorded beside it: where it is great, one more vote would change the
+   verdict.
 
 As self-consistency for judges: Liu et al. 2025, "Inference-Time Scaling for Generalist Reward Modeling", arXiv
 2504.02495. A reward that does not sample would vote k times the same, and is refused. Equal draws are not paid twice
@@ -14,25 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, median
+from statistics import fmean, median, pstdev
 from typing import Any, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
-from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
-from branchwise.orchestrator.core.options import Parts, source_of
-from branchwise.orchestrator.core.roles import RewardModel
-from branchwise.orchestrator.core.together import together
-from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.core.usage import NOTHING, Usage
-from branchwise.orchestrator.rewards.combining import spread
-from branchwise.orchestrator.rewards.wrapping import (
-    R,
-    WrapperOptions,
-    inner_reward,
-    scale_of,
-    unscored,
-)
+from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
+from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.rewards.wrapping import Panel, R, WrapperOptions, reseeded_rewards, scale_of
 
 
 class Options(WrapperOptions[R], Generic[R]):
@@ -40,7 +30,7 @@ class Options(WrapperOptions[R], Generic[R]):
 
     kind: Literal["voted"] = "voted"
     reward: R = Field(
-        description="Who votes: a reward with a seed that samples its judgements.",
+        description="Who votes: a reward that samples its judgements, or is made of one that does.",
         examples=[{"kind": "flipped", "share": 0.2, "reward": {"kind": "calculator"}}],
     )
     votes: int = Field(4, ge=2, le=64, description="Judgements of each trajectory.")
@@ -49,9 +39,9 @@ class Options(WrapperOptions[R], Generic[R]):
 
     @model_validator(mode="after")
     def _sampled(self) -> Self:
-        if "seed" not in type(self.reward).model_fields or not getattr(self.reward, "temperature", 1.0):
+        if not self.reward.sampled:
             raise ValueError(
-                f"{self.reward.kind} would cast the same vote each time: only sampled judgements are voted"
+                f"{self.reward.kind}, as set here, casts the same vote each time: only sampled judgements are voted"
             )
         if self.quorum > self.votes:
             raise ValueError("the quorum is more than all votes")
@@ -75,44 +65,26 @@ class Options(WrapperOptions[R], Generic[R]):
     @property
     def described(self) -> str:
         """What a table calls it."""
-        return f"{self.reward.kind}, {self.combine} of {self.votes}"
+        return f"{self.reward.described}, {self.combine} of {self.votes}"
 
 
 @dataclass(frozen=True, slots=True)
-class Voted:
-    """The same reward model several times, each with a seed of its own."""
+class Voted(Panel[Options[Any]]):
+    """The same reward model several times, each with seeds of its own."""
 
-    options: Options[Any]
-    voters: tuple[RewardModel, ...]
-
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """The mean or median vote on each, with its spread."""
-        asked = [unscored(each) for each in trajectories]
-        votes = await together([voter.score(asked) for voter in self.voters])
-        return [self._elected(each) for each in zip(*votes, strict=True)]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """That of all votes."""
-        bounds = [voter.bound(unscored(trajectory), max_new_tokens, max_new_steps) for voter in self.voters]
-        return sum(bounds, NOTHING)
-
-    def _elected(self, votes: Sequence[Judgement]) -> Judgement:
-        values = [vote.value for vote in votes if vote.value is not None]
+    def made(self, judgements: Sequence[Judgement]) -> Judgement:
+        """The mean or median vote, with the votes' standard deviation."""
+        values = [vote.value for vote in judgements if vote.value is not None]
         if len(values) < self.options.quorum:
-            lost = next(vote for vote in votes if vote.failure is not None)
+            lost = next(vote for vote in judgements if vote.failure is not None)
             reason = lost.failure.message if lost.failure is not None else ""
-            return failed(f"{len(values)} of {len(votes)} votes could be read: {reason}", self.source, lost.rationale)
+            read = f"{len(values)} of {len(judgements)} votes could be read"
+            return failed(f"{read}: {reason}", self.source, lost.rationale)
         value = fmean(values) if self.options.combine == "mean" else median(values)
-        factors = (("votes", float(len(values))), ("spread", spread(values)))
+        factors = (("votes", float(len(values))), ("std", pstdev(values)))
         return replace(judged(value, scale=self.options.scale, source=self.source), factors=factors)
 
 
 def build(options: Options[Any], parts: Parts) -> Voted:
     """The voters, which differ in their seeds."""
-    first: int = options.reward.seed
-    seeded = [options.reward.model_copy(update={"seed": first + k}) for k in range(options.votes)]
-    return Voted(options, tuple(inner_reward(each, parts) for each in seeded))
+    return Voted(options, reseeded_rewards([options.reward] * options.votes, parts))

@@ -1,23 +1,32 @@
-"""Wrapping: what rewards around one other reward have in common: its options, what they tell of it, and it itself.
+"""Wrapping: what rewards made of other rewards have in common, their options and they themselves.
 
-A reward around another hands on the step scores that the other one gave, as it gave them: it may keep those it has.
+* A wrapper is around one reward: it has that one judge, and makes something of each judgement that is no failure.
+* A panel is several rewards that judge the same, and whose verdicts become one.
+
+A wrapper hands on the step scores that the other reward gave, as it gave them: that one may keep those it has. In a
+panel nobody is shown the others' step scores.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
-from branchwise.orchestrator.core.judgement import Scale
-from branchwise.orchestrator.core.options import JudgingOptions, Parts, module_of
+from branchwise.orchestrator.core.judgement import Judgement, Scale, Source
+from branchwise.orchestrator.core.options import JudgingOptions, Parts, module_of, source_of
 from branchwise.orchestrator.core.roles import RewardModel
+from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
+from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.rewards.reducers import Reducer
 
 R = TypeVar("R", bound=JudgingOptions)
 """The options of the other reward."""
+O = TypeVar("O", bound=JudgingOptions)  # noqa: E741
+"""A reward's own options."""
 
 
 class WrapperOptions(JudgingOptions, Generic[R]):
@@ -26,19 +35,71 @@ class WrapperOptions(JudgingOptions, Generic[R]):
     reward: R = Field(description="Who judges: another reward, with its options.", examples=[{"kind": "calculator"}])
 
     @property
-    def model(self) -> str | None:
-        """The model of the other reward, if it has one."""
-        return getattr(self.reward, "model", None)
-
-    @property
     def scores_steps(self) -> bool:
-        """False where the other reward is known to give one value and no step scores."""
+        """As the other reward."""
         return self.reward.scores_steps
 
     @property
     def reducer(self) -> Reducer | None:
         """How the other reward makes one value of its steps' values; None where it has but one verdict."""
         return getattr(self.reward, "reducer", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper(Generic[O]):
+    """A reward model around another one."""
+
+    options: O
+    reward: RewardModel
+
+    @property
+    def source(self) -> Source:
+        return source_of(self.options)
+
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
+        """What is made of the other reward's judgements; its failures stay failures."""
+        judgements = await self.reward.score([self.shown(each) for each in trajectories])
+        pairs = zip(judgements, trajectories, strict=True)
+        return [one if one.value is None else self.made(one.value, one, of) for one, of in pairs]
+
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
+        """That of the other reward."""
+        return self.reward.bound(trajectory, max_new_tokens, max_new_steps)
+
+    def shown(self, trajectory: Trajectory) -> Trajectory:
+        """What the other reward is shown of it: all."""
+        return trajectory
+
+    def made(self, value: float, judgement: Judgement, trajectory: Trajectory) -> Judgement:
+        """What is made of the other's judgement of this value."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Panel(Generic[O]):
+    """Reward models that judge the same, and whose verdicts become one."""
+
+    options: O
+    members: tuple[RewardModel, ...]
+
+    @property
+    def source(self) -> Source:
+        return source_of(self.options)
+
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
+        """What all members say of each trajectory, made one."""
+        shown = [unscored(each) for each in trajectories]
+        judgements = await together([member.score(shown) for member in self.members])
+        return [self.made(each) for each in zip(*judgements, strict=True)]
+
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
+        """That of all members."""
+        bounds = [member.bound(unscored(trajectory), max_new_tokens, max_new_steps) for member in self.members]
+        return sum(bounds, NOTHING)
+
+    def made(self, judgements: Sequence[Judgement]) -> Judgement:
+        """What is made of the members' judgements of one trajectory, in their order."""
+        raise NotImplementedError
 
 
 def scale_of(options: JudgingOptions) -> Scale:
@@ -50,6 +111,11 @@ def inner_reward(options: JudgingOptions, parts: Parts) -> RewardModel:
     """The reward that these options are of."""
     reward: RewardModel = module_of(options).build(options, parts)
     return reward
+
+
+def reseeded_rewards(options: Sequence[Any], parts: Parts) -> tuple[RewardModel, ...]:
+    """The members of a panel; those that are sampled have seeds of their own, so that equal ones draw apart."""
+    return tuple(inner_reward(each.reseeded(k), parts) for k, each in enumerate(options))
 
 
 def unscored(trajectory: Trajectory) -> Trajectory:

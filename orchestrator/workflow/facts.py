@@ -45,7 +45,7 @@ def _facts(node: SearchNode | AgentNode) -> NodeFacts:
         models=_speaking(agents) | {role: ", ".join(models) for role, models in judging.items() if models},
         algorithm=algorithm.kind,
         options=algorithm.model_dump(mode="json", exclude={"kind"}),
-        reward=getattr(reward, "described", reward.kind) if reward is not None else "",
+        reward=reward.described if reward is not None else "",
         reward_source=source_of(reward) if reward is not None else None,
         select=node.rule if node.tournament is None else f"tournament: {node.tournament.rule}",
         most_draws=most_draws(algorithm),

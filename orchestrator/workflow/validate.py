@@ -13,7 +13,7 @@ from typing import Any
 import networkx
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.core.options import JudgingOptions, Options, needs_of_part
+from branchwise.orchestrator.core.options import JudgingOptions, Options, each_part, own_needs
 from branchwise.orchestrator.core.request import Capabilities
 from branchwise.orchestrator.core.roles import Task
 from branchwise.orchestrator.core.world import World
@@ -47,8 +47,9 @@ def validate(loaded: Loaded, task: Task | None = None) -> None:
     found += [Wrong(place, message) for place, message in unfit]
     found = found or list(_wrong_shape(workflow))
     if found:
+        each = dict.fromkeys(found)  # parts within one part may all want the same
         raise ConfigError(
-            "\n".join(f"{written_at(one.place, loaded.source, loaded.lines)}: {one.message}" for one in found)
+            "\n".join(f"{written_at(one.place, loaded.source, loaded.lines)}: {one.message}" for one in each)
         )
 
 
@@ -68,7 +69,13 @@ def graph_of(workflow: Workflow) -> networkx.DiGraph:
 
 
 def parts_of(workflow: Workflow) -> Iterator[tuple[Place, str, Options]]:
-    """(place, role, options) of every agent and reward in the workflow."""
+    """(place, role, options) of every agent, reward and judge in the workflow; parts within a part have its place."""
+    for place, role, part in _outer_parts(workflow):
+        for each in each_part(part):
+            yield place, role, each
+
+
+def _outer_parts(workflow: Workflow) -> Iterator[tuple[Place, str, Options]]:
     for name, node in workflow.nodes.items():
         if isinstance(node, AgentNode):
             yield ("nodes", name, "agent"), "agent", node.agent
@@ -133,6 +140,7 @@ def _wrong_needs(loaded: Loaded, world: World | None) -> Iterator[Wrong]:
             if model not in workflow.models:
                 yield Wrong((*place, "model"), f"no model '{model}'{suggestion(model, list(workflow.models))}")
                 continue
+            wanted |= frozenset() if "pooling" in wanted else {"writes"}
             for need in sorted(need for need in wanted if not _can(loaded.model(model), need)):
                 yield Wrong(
                     place,
@@ -146,7 +154,7 @@ def needs_of(
 ) -> dict[str, frozenset[str]]:
     """Which capabilities a part wants of which model; a policy that ``acts`` in a world is asked for single steps."""
     if isinstance(options, JudgingOptions):
-        return needs_of_part(options)
+        return own_needs(options)
     module = find(role, options.kind).module  # type: ignore[arg-type]
     needs: Any = getattr(module, "needs", None)
     if needs is None:

@@ -69,7 +69,7 @@ def test_a_curve_is_written_and_applied(
         assert main(["calibrate", "run", "--out", out, "--method", method, "--json"], {}) == 0
         said = json.loads(capsys.readouterr().out)
         assert (said["answers"], said["problems"], said["curve"]["method"]) == (4 * QUESTIONS, QUESTIONS, method)
-        assert said["expected_error"]["after"] < said["expected_error"]["before"]
+        assert said["expected_calibration_error"]["after"] < said["expected_calibration_error"]["before"]
         written = json.loads((folder / out).read_text())
         assert written["reward"]["callable"] == f"{__name__}:confident"
         inner = {"kind": "rule", "callable": f"{__name__}:confident"}

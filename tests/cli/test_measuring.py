@@ -77,9 +77,16 @@ def test_a_threshold_is_chosen_on_a_share_and_measured_on_the_others(measure: Me
     for each in found:
         assert (each["threshold"], each["chosen_on"], each["rows"]["F1"]["n"]) == (0.5, 6, 18)
     assert found[0]["rows"] != found[1]["rows"]
-    code, _, error = measure("--fit", "0.2", rows=ROWS[:3])
+    code, _, error = measure("--fit", "0.4", rows=ROWS[:3])
     assert code == 2
     assert "--fit: a threshold is chosen on solutions with an error and solutions without one" in error
+
+
+@pytest.mark.parametrize(("share", "what"), [("0.1", "choose on"), ("0.9", "measure on")])
+def test_a_share_that_rounds_to_nothing_or_to_all_is_refused(measure: Measure, share: str, what: str) -> None:
+    code, out, error = measure("--fit", share, rows=ROWS[:4])
+    assert (code, out) == (2, "")
+    assert f"--fit {share} of 4 solutions with step values leaves none to {what}" in error
 
 
 class Fickle:

@@ -91,6 +91,48 @@ def test_a_reward_that_scores_with_a_model_that_writes(shell: Shell) -> None:
     )
 
 
+PAIRS = "{kind: against_reference, given: answer, judge: {kind: pair_judge, model: v}}"
+OUTCOME = "{kind: outcome_model, model: v}"
+
+
+@pytest.mark.parametrize(
+    "reward",
+    [
+        "{kind: judge, model: v}",
+        "{kind: gated, reward: {kind: grm, model: v}}",
+        f"{{kind: ensemble, rewards: [{PAIRS}, {{kind: grm, model: m, meta: {{kind: judge, model: v}}}}]}}",
+        f"{{kind: ensemble, references: [[0, 1], [0, 1]], rewards: [{OUTCOME}, {{kind: judge, model: v}}]}}",
+    ],
+)
+def test_a_reward_that_reads_texts_of_a_model_that_scores(shell: Shell, reward: str) -> None:
+    model = 'v: {kind: vllm_server, url: "http://localhost:1/v1", model: v, runner: pooling}'
+    text = shell.workflow().read_text() + f"    reward: {reward}\n"
+    workflow = shell.write("w.yaml", text.replace("models:\n", f"models:\n  {model}\n"))
+    refused = shell("check", workflow)
+    refused.refused("w.yaml:10: nodes.search.reward", "model 'v' (vllm_server) lacks 'writes'")
+    assert refused.err.count("lacks") == 1
+
+
+def test_a_policy_that_can_only_score(shell: Shell) -> None:
+    model = 'm: {kind: vllm_server, url: "http://localhost:1/v1", model: m, runner: pooling}'
+    text = shell.workflow().read_text().splitlines()
+    shell("check", shell.write("w.yaml", "\n".join([*text[:2], f"  {model}", *text[3:]]))).refused("lacks 'writes'")
+
+
+def test_a_calibration_of_scores_on_another_scale(shell: Shell) -> None:
+    curve = "{scale: raw, curve: {method: temperature, temperature: 2}}"
+    reward = f"{{kind: calibrated, reward: {{kind: calculator}}, calibration: {curve}}}"
+    workflow = shell.write("w.yaml", shell.workflow().read_text() + f"    reward: {reward}\n")
+    shell("check", workflow).refused("takes raw scores, and calculator gives probability ones")
+
+
+def test_a_world_or_an_oracle_deep_within_a_reward(shell: Shell) -> None:
+    grm = "{kind: grm, model: m, meta: %s}"
+    head = shell.workflow().read_text()
+    workflow = shell.write("w.yaml", head + f"    reward: {{kind: gated, reward: {grm % '{kind: world}'}}}\n")
+    shell("check", workflow, "--tasks", "arithmetic").refused("nodes.search.reward", "for a task with a world")
+
+
 def test_a_prompt_that_does_not_exist(shell: Shell) -> None:
     workflow = shell.workflow(max_tokens="prompt: sovler, max_tokens")
     run_refused(shell, workflow, "prompt 'sovler'", "solver")

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from branchwise.orchestrator.core.calibration import Curve, Isotonic, Platt, Temperature, evidence
+from branchwise.orchestrator.core.calibration import Curve, Isotonic, Platt, Temperature, logit
 
 CURVE: TypeAdapter[Curve] = TypeAdapter(Curve)
 
 
-def test_evidence_is_the_log_odds_of_a_probability_and_anything_else_itself() -> None:
-    assert evidence(0.75, "probability") == pytest.approx(math.log(3))
-    assert evidence(-7.5, "raw") == -7.5
-    assert evidence(1.0, "probability") == pytest.approx(13.8155, abs=1e-4)
-    assert evidence(0.0, "probability") == pytest.approx(-13.8155, abs=1e-4)
+def test_logit_is_the_log_odds_of_a_probability_and_anything_else_itself() -> None:
+    assert logit(0.75, "probability") == pytest.approx(math.log(3))
+    assert logit(-7.5, "raw") == -7.5
+    assert logit(1.0, "probability") == pytest.approx(13.8155, abs=1e-4)
+    assert logit(0.0, "probability") == pytest.approx(-13.8155, abs=1e-4)
 
 
 def test_platt_and_temperature() -> None:

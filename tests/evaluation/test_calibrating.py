@@ -13,7 +13,7 @@ from branchwise.orchestrator.core.selection import logistic
 from branchwise.orchestrator.evaluation.calibrating import (
     Graded,
     Method,
-    expected_error,
+    expected_calibration_error,
     fit_isotonic,
     fit_platt,
     fit_temperature,
@@ -22,19 +22,19 @@ from branchwise.orchestrator.evaluation.calibrating import (
 )
 
 SURE = 2 * math.log(3)  # the log-odds of 0.9
-EVIDENT = [SURE] * 4 + [-SURE] * 4
+LOGITS = [SURE] * 4 + [-SURE] * 4
 THREE_OF_FOUR = [True, True, True, False, False, False, False, True]
 
 
 def test_temperature_by_hand() -> None:
     """Three of four right where 0.9 was said: T = 2 makes 0.75 of it."""
-    assert fit_temperature(EVIDENT, THREE_OF_FOUR).temperature == pytest.approx(2.0)
+    assert fit_temperature(LOGITS, THREE_OF_FOUR).temperature == pytest.approx(2.0)
     assert fit_temperature([math.log(3)] * 4, THREE_OF_FOUR[:4]).temperature == pytest.approx(1.0)
 
 
 def test_platt_by_hand() -> None:
     """The targets are 5/6 and 1/6, so the upper four have the mean 2/3: slope * 2 ln 3 = ln 2, and no intercept."""
-    curve = fit_platt(EVIDENT, THREE_OF_FOUR)
+    curve = fit_platt(LOGITS, THREE_OF_FOUR)
     assert curve.slope == pytest.approx(math.log(2) / SURE)
     assert curve.intercept == pytest.approx(0.0, abs=1e-9)
 
@@ -54,6 +54,20 @@ def test_platt_finds_the_curve_that_the_outcomes_came_from() -> None:
     values = [rng.uniform(-3, 3) for _ in range(4000)]
     curve = fit_platt(values, [rng.random() < logistic(1.5 * x - 0.5) for x in values])
     assert (curve.slope, curve.intercept) == (pytest.approx(1.5, abs=0.15), pytest.approx(-0.5, abs=0.15))
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(0.0, 1.0), (-1e6, 1.0), (1e6, 1e-3), (25.0, 3.0), (0.0, 1e8)])
+def test_platt_is_the_best_curve_wherever_the_values_lie(offset: float, scale: float) -> None:
+    """At the least cross entropy its slope is 0 in both parameters."""
+    rng = Random(1)
+    standard = [rng.gauss(0, 1) for _ in range(300)]
+    correct = [rng.random() < logistic(2 * x) for x in standard]
+    curve = fit_platt([offset + scale * x for x in standard], correct)
+    right, wrong = sum(correct), len(correct) - sum(correct)
+    targets = [(right + 1) / (right + 2) if each else 1 / (wrong + 2) for each in correct]
+    errors = [curve.chance(offset + scale * x, "raw") - t for x, t in zip(standard, targets, strict=True)]
+    assert math.fsum(errors) == pytest.approx(0, abs=1e-3)
+    assert math.fsum(e * x for e, x in zip(errors, standard, strict=True)) == pytest.approx(0, abs=1e-3)
 
 
 def test_isotonic_by_hand() -> None:
@@ -90,14 +104,14 @@ def test_every_fit_is_a_curve(pairs: list[tuple[float, bool]], method: Method) -
         assert all(0 <= curve.chance(value, "probability") <= 1 for value, _ in pairs)
 
 
-def test_the_expected_error_by_hand() -> None:
+def test_the_expected_calibration_error_by_hand() -> None:
     bins = reliability([0.95, 0.95, 0.05, 0.05], [True, False, False, False])
     assert [(each.low, each.high, each.count, each.correct) for each in bins] == [
         (0.0, 0.1, 2, 0.0),
         (0.9, 1.0, 2, 0.5),
     ]
-    assert expected_error(bins) == pytest.approx((2 * 0.05 + 2 * 0.45) / 4)
-    assert expected_error([]) is None
+    assert expected_calibration_error(bins) == pytest.approx((2 * 0.05 + 2 * 0.45) / 4)
+    assert expected_calibration_error([]) is None
 
 
 def test_ends_of_bins() -> None:
@@ -111,9 +125,10 @@ def test_a_fit_mends_what_is_too_sure() -> None:
     chances = [rng.uniform(0.05, 0.95) for _ in range(2000)]
     correct = [rng.random() < 0.5 + (chance - 0.5) / 4 for chance in chances]
     graded = [Graded(*pair) for pair in zip(chances, correct, strict=True)]
-    before = expected_error(reliability(chances, correct)) or 0.0
+    before = expected_calibration_error(reliability(chances, correct)) or 0.0
     for method in ("platt", "temperature", "isotonic"):
         curve = fitted(method, graded, "probability")
-        after = expected_error(reliability([curve.chance(each, "probability") for each in chances], correct)) or 0.0
+        calibrated = [curve.chance(each, "probability") for each in chances]
+        after = expected_calibration_error(reliability(calibrated, correct)) or 0.0
         assert before > 0.15
         assert after < 0.05

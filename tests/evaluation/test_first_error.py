@@ -59,11 +59,12 @@ def test_without_one_sort_there_is_no_f1() -> None:
     assert detection([Located((0.9,), None)], 0.5).f1 is None
     assert detection([], 0.5).on_correct is None
     with pytest.raises(ValueError, match="an error and solutions without"):
-        best_threshold([Located((0.9,), None)])
+        best_threshold([Located((0.9,), None)], [0.5])
 
 
 def test_the_threshold_is_that_of_the_greatest_f1() -> None:
-    assert best_threshold([Located((0.9, 0.7), 1), Located((0.9, 0.8), None)]) == 0.71
+    tried = [k / 100 for k in range(101)]
+    assert best_threshold([Located((0.9, 0.7), 1), Located((0.9, 0.8), None)], tried) == 0.71
     assert best_threshold([Located((0.9, 0.7), 1), Located((0.9, 0.8), None)], [0.75, 0.8]) == 0.75
 
 

@@ -93,7 +93,7 @@ def too_sure(strategy: str, much: float) -> Reliability:
         ReliabilityBin(chance=chance, correct=0.5 + (chance - 0.5) * (1 - 2 * much), count=20 + 12 * k)
         for k, chance in enumerate(chances)
     )
-    return Reliability(strategy=strategy, bins=bins, expected_error=much / 2, problems=60, left_out=3)
+    return Reliability(strategy=strategy, bins=bins, expected_calibration_error=much / 2, problems=60, left_out=3)
 
 
 def _problem(random: Random, i: int) -> ProblemShown:

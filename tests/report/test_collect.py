@@ -186,7 +186,7 @@ async def test_values_are_held_against_what_was_right(tmp_path: Path) -> None:
     assert (diagram.strategy, diagram.problems, diagram.left_out) == (report.strategies[0].name, 3, 0)
     (bin,) = diagram.bins
     assert (bin.count, bin.chance) == (12, len("The answer is 4") / 40)
-    assert diagram.expected_error == pytest.approx(abs(bin.chance - bin.correct))
+    assert diagram.expected_calibration_error == pytest.approx(abs(bin.chance - bin.correct))
 
 
 async def test_what_is_no_chance_is_held_against_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.judgement import Judgement
 from branchwise.orchestrator.core.request import Identity
 from branchwise.orchestrator.core.trajectory import Trajectory
 from tests.rewards.asking import PARTS, Pooling, built, judgement, numbers, options_of, parts_of, solution
@@ -36,11 +37,19 @@ async def test_a_raw_score_becomes_a_chance() -> None:
     assert (await judgement(reward, solution("x"))).value == 0.5
 
 
-async def test_a_curve_for_another_scale_gives_no_number() -> None:
-    reward = built(kind="calibrated", reward=SURE, calibration={**HALVED, "scale": "raw"})
-    found = await judgement(reward, solution("x"))
+def test_a_curve_for_another_scale_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="takes raw scores, and rule gives probability ones"):
+        built(kind="calibrated", reward=SURE, calibration={**HALVED, "scale": "raw"})
+    parts = replace(parts_of({"rm": Pooling(lambda request: numbers((3.0,)))}), directory=written(tmp_path))
+    with pytest.raises(ConfigError, match="takes probability scores, and outcome_model gives raw ones"):
+        built(parts, kind="calibrated", reward=MODEL, calibration="curve.json")
+
+
+def test_a_value_that_is_on_another_scale_after_all_gives_no_number() -> None:
+    reward: Any = built(kind="calibrated", reward=SURE, calibration=HALVED)
+    found = reward.made(3.0, Judgement(3.0, "raw"), solution("x"))
     assert found.failure is not None
-    assert "calibration of raw scores" in found.failure.message
+    assert "a calibration of probability scores" in found.failure.message
 
 
 async def test_steps_keep_the_scores_of_the_other_reward() -> None:
@@ -71,13 +80,31 @@ def test_another_rewards_calibration_is_refused(tmp_path: Path) -> None:
 def test_another_models_calibration_is_refused(tmp_path: Path) -> None:
     model = Pooling(lambda request: numbers((3.0,)))
     model.identity = Identity("tiny", weights="abc")
-    fitted = {"reward": options_of(**MODEL).model_dump(mode="json"), "models": {"rm": asdict(model.identity)}}
+    fitted = {
+        "reward": options_of(**MODEL).model_dump(mode="json"),
+        "models": {"rm": asdict(model.identity)},
+        "scale": "raw",
+    }
     parts = replace(parts_of({"rm": model}), directory=written(tmp_path, **fitted))
     options: dict[str, Any] = {"kind": "calibrated", "reward": MODEL, "calibration": "curve.json"}
     built(parts, **options)
-    model.identity = Identity("tiny", weights="abd")
-    with pytest.raises(ConfigError, match="the model rm"):
-        built(parts, **options)
+    for other in (Identity("tiny", weights="abd"), Identity("other", weights="abc"), Identity("other")):
+        model.identity = other
+        with pytest.raises(ConfigError, match="the model rm"):
+            built(parts, **options)
+    model.identity = Identity("")  # as while a workflow is checked, without its models
+    built(parts, **options)
+
+
+async def test_a_calibration_is_good_for_every_seed(tmp_path: Path) -> None:
+    """So votes on a calibrated reward, and members of an ensemble, have it too."""
+    noisy = {"kind": "flipped", "share": 0.5, "reward": {"kind": "gated", "reward": {"kind": "calculator"}}}
+    fitted = options_of(**noisy, seed=5).model_dump(mode="json")
+    parts = replace(PARTS, directory=written(tmp_path, reward=fitted))
+    calibrated = {"kind": "calibrated", "reward": noisy, "calibration": "curve.json"}
+    reward = built(parts, kind="voted", votes=32, reward=calibrated)
+    found = await judgement(reward, solution("1+1=2\n"))
+    assert 0 < dict(found.factors)["std"] < 0.5
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "JSON"), ("{}", "Field required"), (None, "No such file")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,6 @@ from branchwise.orchestrator.core.judgement import Judgement
 from branchwise.orchestrator.core.options import source_of
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards.ensemble import Ensemble
-from branchwise.orchestrator.rewards.transforms import sample_of
 from tests.rewards.asking import built, judgement, options_of, solution
 
 
@@ -47,7 +48,7 @@ async def values(texts: list[str], **written: object) -> list[float | None]:
         ("mean", [1.0, 1.3333]),
         ("median", [1.0, 3.0]),
         ("min", [1.0, -2.0]),
-        ("mean_minus_spread", [1.0, -1.0237]),
+        ("mean_minus_std", [1.0, -1.0237]),
         ("mean_minus_variance", [1.0, -4.2222]),
     ],
 )
@@ -61,7 +62,7 @@ async def test_no_scale_dominates_after_normalisation() -> None:
     assert found == pytest.approx([-1.2247, 0.6124, 0.6124], abs=5e-5)
 
 
-@pytest.mark.parametrize(("combine", "winner"), [("mean", 1), ("median", 1), ("min", 0), ("mean_minus_spread", 0)])
+@pytest.mark.parametrize(("combine", "winner"), [("mean", 1), ("median", 1), ("min", 0), ("mean_minus_std", 0)])
 async def test_pessimism_changes_the_winner(combine: str, winner: int) -> None:
     agreed, divided = await values(["1 1 1", "3 3 -2"], rewards=THREE, combine=combine)
     assert agreed is not None
@@ -72,7 +73,7 @@ async def test_pessimism_changes_the_winner(combine: str, winner: int) -> None:
 async def test_soft_and_is_the_probability_of_being_good_at_all() -> None:
     references = [[-1.0, 1.0], [0.0]]
     found = await values(["0 0", "4 -4"], rewards=TWO, references=references, combine="soft_and")
-    assert found[0] == pytest.approx(0.25)
+    assert found == [pytest.approx(0.25), pytest.approx(math.exp(-4.0363), rel=5e-5)]
     assert (found[0] or 0) > (found[1] or 1)
     assert options_of(kind="ensemble", rewards=TWO, references=references, combine="soft_and").scale == "probability"
 
@@ -80,7 +81,7 @@ async def test_soft_and_is_the_probability_of_being_good_at_all() -> None:
 async def test_disagreement_is_flagged() -> None:
     reward = built(kind="ensemble", rewards=TWO, disagreement=0.9)
     agreed, divided = await reward.score([solution("1 2"), solution("1 3")])
-    assert dict(agreed.factors) == {"1 rule": 1.0, "2 rule": 2.0, "spread": 0.5, "disagreement": 0.0}
+    assert dict(agreed.factors) == {"1 rule": 1.0, "2 rule": 2.0, "std": 0.5, "disagreement": 0.0}
     assert dict(divided.factors)["disagreement"] == 1.0
 
 
@@ -103,6 +104,7 @@ async def test_scores_of_steps_are_not_taken_for_a_members_own() -> None:
         ({"rewards": TWO, "combine": "soft_and"}, "soft_and needs references"),
         ({"rewards": TWO, "references": [[1.0]]}, "one sample of rewards for each"),
         ({"rewards": TWO, "references": [[1.0], []]}, "one sample of rewards for each"),
+        ({"rewards": TWO, "references": [[1.0, 1.0], [0.0, 2.0]]}, "all equal"),
         ({"rewards": TWO[:1]}, "at least 2"),
     ],
 )
@@ -116,21 +118,21 @@ def test_an_oracle_among_the_members_makes_it_one() -> None:
     options = options_of(kind="ensemble", rewards=[number(0), oracle])
     assert (source_of(options), options.scale, options.described) == ("oracle", "raw", "mean of rule, rule")
     assert options_of(kind="ensemble", rewards=[{"kind": "calculator"}] * 2, combine="min").scale == "probability"
-    assert (
-        options_of(kind="ensemble", rewards=[{"kind": "calculator"}] * 2, combine="mean_minus_spread").scale == "raw"
-    )
+    assert options_of(kind="ensemble", rewards=[{"kind": "calculator"}] * 2, combine="mean_minus_std").scale == "raw"
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2), st.sampled_from(["mean", "median", "min"]))
 def test_its_value_lies_among_those_of_its_members(drawn: list[float], combine: str) -> None:
     options = options_of(kind="ensemble", rewards=TWO, combine=combine)
-    found = Ensemble(options, (), ())._together([Judgement(value, "raw") for value in drawn])
+    found = Ensemble(options, (), ()).made([Judgement(value, "raw") for value in drawn])
     assert found.value is not None
     assert min(drawn) <= found.value <= max(drawn)
 
 
-def test_equal_references_tell_nothing() -> None:
-    options = options_of(kind="ensemble", rewards=TWO, references=[[1.0, 1.0], [0.0, 2.0]])
-    samples = tuple(map(sample_of, options.references))
-    found = Ensemble(options, (), samples)._together([Judgement(9.0, "raw"), Judgement(2.0, "raw")])
-    assert found.value == 0.5
+async def test_a_sampled_judge_that_is_listed_twice_is_asked_twice() -> None:
+    """With one seed its members would always agree, and their standard deviation be 0."""
+    noisy = {"kind": "flipped", "share": 0.5, "reward": {"kind": "calculator"}}
+    for member in (noisy, {"kind": "gated", "reward": noisy}):
+        reward = built(kind="ensemble", rewards=[noisy, member])
+        found = await reward.score([solution("1+1=2\n", name=str(name)) for name in range(100)])
+        assert 30 <= sum(dict(each.factors)["std"] > 0 for each in found) <= 70

@@ -121,16 +121,33 @@ async def test_failures_stay_failures() -> None:
     assert judgement.failure is not None
 
 
-def test_only_probabilities_and_not_twice() -> None:
+def test_only_probabilities() -> None:
     with pytest.raises(ValidationError, match="only probabilities are flipped"):
         options_of({**RULE, "scale": "raw"}, 0.1)
-    with pytest.raises(ValidationError, match="flipped already"):
-        options_of({"kind": "flipped", "share": 0.1, "reward": CALCULATOR}, 0.1)
+
+
+@pytest.mark.parametrize("between", [[], ["gated"], ["gated", "gated"]])
+async def test_one_around_another_flips_by_a_chance_of_its_own(between: list[str]) -> None:
+    """Verdicts that are flipped with p and then with q are wrong with p + q - 2pq, not with their difference."""
+    inner: dict[str, Any] = {"kind": "flipped", "share": 0.3, "reward": CALCULATOR}
+    for kind in between:
+        inner = {"kind": kind, "reward": inner}
+    count, expected = 2000, 0.3 + 0.4 - 2 * 0.3 * 0.4
+    judgements = await reward(inner, 0.4).score([chain(name=str(number)) for number in range(count)])
+    verdicts = len(LINES) * count
+    wrong = sum(value == 0 for each in judgements for value in each.step_values)
+    assert abs(wrong / verdicts - expected) <= 4 * (expected * (1 - expected) / verdicts) ** 0.5
+
+
+def test_whether_step_scores_can_be_flipped_is_known() -> None:
+    assert options_of(CALCULATOR, 0.1).scores_steps
+    assert not options_of({"kind": "think_prm", "model": "m"}, 0.1).scores_steps
+    assert [options_of(CALCULATOR, share).sampled for share in (0.0, 0.5, 1.0)] == [False, True, False]
 
 
 def test_it_says_of_the_other_reward_what_a_workflow_asks() -> None:
     options = options_of({"kind": "label_token", "model": "verifier", "reducer": "last"}, 0.1)
-    assert (source_of(options), options.model) == ("learned", "verifier")
+    assert (source_of(options), options.reward.model) == ("learned", "verifier")
     assert options.described == "label_token, 10 % flipped"
     assert needs_of_part(options) == {"verifier": frozenset({"completion", "logprobs"})}
     assert needs_of_part(options_of(CALCULATOR, 0.1)) == {}

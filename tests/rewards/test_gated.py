@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,13 +12,17 @@ from hypothesis import strategies as st
 from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.options import Parts, source_of
 from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.rewards.content import MASTER_KEYS, OPENERS, refusal
+from branchwise.orchestrator.rewards.content import OPENERS, _without_openers, refusal
 from branchwise.sandboxes.calculator import evaluate
 from tests.rewards.asking import PARTS, built, judgement, no_model, options_of, solution
 
 YES = {"kind": "rule", "callable": f"{__name__}:yes"}
 EXACT = {"kind": "rule", "callable": f"{__name__}:is_right"}
 FAINT = {"kind": "rule", "callable": f"{__name__}:faint"}
+MASTER_KEYS = (
+    "", " ", ".", ",", ":", "Thought process:", "Let's solve this problem step by step.", "Solution", "解", "解答",
+    "かいせつ", "Respuesta", "Solución",
+)  # fmt: skip
 asked: list[str] = []
 
 
@@ -87,6 +92,21 @@ async def test_what_is_still_growing_is_judged_as_it_is() -> None:
         "四",
         "½",
         "x > y",
+        "<",
+        ">",
+        "+",
+        "-",
+        "$<$",
+        "\\boxed{\\geq}",
+        "\\boxed{=}",
+        "＜",
+        "<=",
+        "\\emptyset",
+        "\\boxed{\\text{yes}}",
+        "\\boxed{\\mathbb{R}}",
+        "<think></think>Paris</s>",
+        "The final answer is: Paris",
+        "Here is my solution: Paris",
     ],
 )
 def test_answers_pass(text: str) -> None:
@@ -99,11 +119,34 @@ def test_answers_pass(text: str) -> None:
         "...", "\u200b", "$$", "\\[ \\]", "**", "Solution: ", "Thought Process :",
         "Let\u2019s solve this problem step by step",
         "Sure! Let's think step by step. Solution:", "To solve this problem, we need to find the number of",
-        "Let us first look at what is given.", "ＳＯＬＵＴＩＯＮ",
+        "Let us first look at what is given.", "ＳＯＬＵＴＩＯＮ", "\\boxed{}", "The answer is \\boxed{}.",
+        "$\\boxed{\\text{}}$", "\\begin{align*} \\end{align*}", "The final answer is:", "The answer:",
+        "<think></think>", "<answer></answer>", "</s>", "<|im_end|>", "Here is my solution:",
+        "Let me think step by step.", "Sure! Here is the solution to your problem:", "- - -", "##",
     ],
 )  # fmt: skip
 def test_texts_without_content_do_not(text: str) -> None:
     assert refusal(text) is not None
+
+
+class Words(list[str]):
+    """Words that count how many of them are copied."""
+
+    copied = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if not isinstance(key, slice):
+            return found
+        Words.copied += len(found)
+        return Words(found)
+
+
+def test_openers_in_a_row_take_a_time_that_grows_with_their_number() -> None:
+    words = Words(["sure"] * 3000)
+    Words.copied = 0
+    assert list(_without_openers(words)) == []
+    assert Words.copied <= 10 * len(words)
 
 
 def test_an_answer_that_the_task_reads_in_a_sentence_passes() -> None:
@@ -137,5 +180,5 @@ def test_hostile_text_never_raises(text: str, answer: str | None) -> None:
 
 def test_it_says_of_the_other_reward_what_a_workflow_asks() -> None:
     options = options_of(kind="gated", reward={"kind": "label_token", "model": "verifier", "reducer": "last"})
-    assert (source_of(options), options.model, options.scale) == ("learned", "verifier", "probability")
+    assert (source_of(options), options.reward.model, options.scale) == ("learned", "verifier", "probability")
     assert (options.reducer, options.described) == ("last", "label_token, gated")

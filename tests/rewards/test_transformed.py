@@ -13,6 +13,8 @@ from tests.rewards.asking import built, judgement, options_of, solution
 
 RAW = {"kind": "rule", "callable": f"{__name__}:first_number", "scale": "raw"}
 STEPS = {"kind": "calculator", "reducer": "mean"}
+RAW_STEPS = {"kind": "process_model", "model": "m", "step_tag": "<t>", "reducer": "min", "activation": "none"}
+CURVE = {"scale": "raw", "curve": {"method": "platt", "slope": 1.0, "intercept": 0.0}}
 WRONG_IN_THE_MIDDLE = solution("1+1=2\n", "1+2=4\n", "1+3=4\n")
 
 
@@ -69,6 +71,15 @@ def test_without_step_scores_there_is_nothing_to_transform() -> None:
         outcome,
         {"kind": "gated", "reward": RAW},
         {"kind": "ensemble", "rewards": [outcome, outcome]},
+        {"kind": "judge", "model": "m"},
+        {"kind": "grm", "model": "m"},
+        {"kind": "listwise", "model": "m"},
+        {"kind": "against_reference", "given": "a", "judge": {"kind": "ab_prompt", "model": "m"}},
+        {"kind": "label_token", "model": "m", "reducer": "last", "every_step": False},
+        {"kind": "gated", "reward": {"kind": "gated", "reward": {"kind": "judge", "model": "m"}}},
+        {"kind": "calibrated", "calibration": CURVE, "reward": RAW_STEPS},
+        {"kind": "transformed", "transform": "preference", "references": [0.0], "reward": RAW_STEPS},
+        {"kind": "flipped", "share": 0.1, "reward": {"kind": "think_prm", "model": "m"}},
     ):
         with pytest.raises(ValidationError, match="no step scores"):
             options_of(kind="transformed", reward=reward, transform="clipped")
@@ -76,7 +87,7 @@ def test_without_step_scores_there_is_nothing_to_transform() -> None:
 
 def test_a_reward_that_gave_no_step_scores_this_time_is_a_failure() -> None:
     options = options_of(kind="transformed", reward=STEPS, transform="clipped")
-    found = Transformed(options, built(**STEPS))._transformed(Judgement(0.5))
+    found = Transformed(options, built(**STEPS)).made(0.5, Judgement(0.5), solution("x"))
     assert found.failure is not None
     assert "no step scores" in found.failure.message
 
@@ -90,6 +101,11 @@ async def test_failures_stay_failures() -> None:
 def test_references_where_they_belong(transform: str, references: list[float]) -> None:
     with pytest.raises(ValidationError, match="references"):
         options_of(kind="transformed", reward=RAW, transform=transform, references=references)
+
+
+def test_equal_references_have_no_scale_to_normalise_on() -> None:
+    with pytest.raises(ValidationError, match="references that differ"):
+        options_of(kind="transformed", reward=RAW, transform="normalised", references=[2.0, 2.0])
 
 
 def test_its_scale_is_known_before_anything_is_built() -> None:

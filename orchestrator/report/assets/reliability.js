@@ -30,7 +30,7 @@ function reliability(report, colour) {
   );
 }
 
-const errorText = (one) => `expected calibration error ${decimal(one.expected_error)}`;
+const errorText = (one) => `expected calibration error ${decimal(one.expected_calibration_error)}`;
 
 function reliabilityNumbers(shown) {
   const columns = [
@@ -49,7 +49,7 @@ function reliabilityNumbers(shown) {
         decimal(bin.chance),
         percent(bin.correct),
         whole(bin.count),
-        ...(k ? ["", "", ""] : [decimal(one.expected_error), whole(one.problems), whole(one.left_out)]),
+        ...(k ? ["", "", ""] : [decimal(one.expected_calibration_error), whole(one.problems), whole(one.left_out)]),
       ],
     })),
   );
