@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from itertools import accumulate, pairwise
+from typing import Any
 
 import pytest
 
@@ -68,8 +69,26 @@ async def test_a_model_against_itself_says_nothing(models: dict[str, VLLMServer]
         assert row == pytest.approx([0.0] * len(row), abs=TOLERANCE)
 
 
-async def test_labels_tell_right_from_wrong(models: dict[str, VLLMServer]) -> None:
-    options = label_token.Options(model="labels", reducer="last")
+async def values_of(models: dict[str, VLLMServer], **written: Any) -> list[float]:
+    """The label's chance after the last step."""
+    options = label_token.Options(**{"model": "labels", "reducer": "last", **written})
     reward = label_token.build(options, Parts(models.__getitem__, lambda trajectory: None))
-    values = [judgement.value or 0.0 for judgement in await reward.score(TRAJECTORIES)]
+    values = [judgement.value for judgement in await reward.score(TRAJECTORIES)]
+    return [value for value in values if value is not None]
+
+
+async def test_labels_tell_right_from_wrong(models: dict[str, VLLMServer]) -> None:
+    values = await values_of(models)
     assert min(values[1::2]) > max(values[::2])  # every second solution is right to its end
+
+
+@pytest.mark.parametrize("asked", [{}, {"model": "policy", "style": "chat"}], ids=["completion", "chat"])
+async def test_generative_scoring_tells_what_log_probabilities_tell(
+    models: dict[str, VLLMServer], asked: dict[str, str], note: list[str]
+) -> None:
+    likely = await values_of(models, alternatives=18, **asked)
+    exact = await values_of(models, exact=True, **asked)
+    worst = max(abs(one - other) for one, other in zip(likely, exact, strict=True))
+    note.append(f"/generative_scoring against log-probabilities: chances at most {worst:.1e} apart {asked or ''}")
+    assert len(exact) == len(TRAJECTORIES)
+    assert exact == pytest.approx(likely, abs=TOLERANCE)
