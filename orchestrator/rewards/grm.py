@@ -56,7 +56,7 @@ class Options(PromptedOptions, Generic[R]):
     source: Literal["learned", "judge"] = Field("learned", description=SOURCE)
     scores_steps: ClassVar[bool] = False
     votes: int = Field(8, gt=0, description="Samples of principles, critique and scores.")
-    meta: R | None = Field(None, description="A reward, of any other kind, that judges the critiques; default: none.")
+    meta: R | None = Field(None, description="A reward, of any kind, that judges the critiques; default: none.")
     keep: int | None = Field(None, gt=0, description="Votes that count, by the meta reward; default: half of them.")
     scale: Literal["probability", "raw"] = Field("probability", description="raw: the sum of the votes.")
     temperature: float = Field(0.5, ge=0, description="Sampling temperature.")
