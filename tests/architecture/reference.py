@@ -22,6 +22,7 @@ from branchwise.orchestrator.plugins import Kind, Role, kinds
 from branchwise.orchestrator.search import bins
 from branchwise.orchestrator.workflow import spec
 from tests.architecture.markdown import ROOT, section
+from tests.rewards import matrix
 
 
 def keys(model: type[BaseModel]) -> str:
@@ -137,6 +138,7 @@ SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     (_WORKFLOWS, "kinds of task"): partial(kinds_of, "task"),
     ("docs/semantics.md", "stop reasons"): stop_reasons,
     ("docs/semantics.md", "boundaries"): boundaries,
+    ("docs/rewards.md", "rewards and searches"): matrix.table,
     ("docs/evaluation.md", "keys of a suite"): partial(keys, suite.Suite),
     ("docs/evaluation.md", "keys of a part"): partial(keys, suite.Part),
     ("docs/evaluation.md", "keys of a strategy"): partial(keys, suite.Entry),
