@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if not config.stash[STARTED]:
+    if not config.stash[STARTED] and not config.stash[NOTES]:
         return
     terminalreporter.section("vLLM")
     for server in config.stash[STARTED]:
