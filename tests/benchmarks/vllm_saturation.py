@@ -80,13 +80,8 @@ def length(trajectory: Trajectory) -> float:
 
 def workflow(plan: Plan) -> dict[str, Any]:
     """The search over completions."""
-    served = {
-        "kind": "vllm_server",
-        "url": plan.url,
-        "model": plan.model,
-        "max_in_flight": plan.at_once,
-        "retries": 0,
-    }
+    served = {"kind": "vllm_server", "url": plan.url, "model": plan.model, "max_in_flight": plan.at_once,
+              "retries": 0, "outage_seconds": 0}  # fmt: skip
     policy = {"kind": "solver", "model": "policy", "style": "completion", "prompt": "$problem\n", "final": "never",
               "step_separator": "\n", "max_tokens": plan.max_tokens,
               "max_step_tokens": plan.max_tokens // 4}  # fmt: skip
