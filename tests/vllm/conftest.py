@@ -77,8 +77,8 @@ def policy_server(fleet: Fleet) -> Server:
 
 
 def spare_server(fleet: Fleet) -> Server:
-    """One more with it, to be killed."""
-    return fleet.start(MODELS / "policy", "arithmetic-policy", *EXACT)
+    """One more with it, which takes adapters, and is killed in the end."""
+    return fleet.start(MODELS / "policy", "arithmetic-policy", *EXACT, "--enable-lora", "--max-lora-rank", "8")
 
 
 def labels_server(fleet: Fleet) -> Server:

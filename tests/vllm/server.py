@@ -28,6 +28,7 @@ SETTINGS = {
     "OMP_NUM_THREADS": "1",
     "TORCHDYNAMO_DISABLE": "1",  # or the first request waits most of a minute for a compiler
     "VLLM_SERVER_DEV_MODE": "1",  # for /reset_prefix_cache
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
 }
 ARGUMENTS = ("--host", "127.0.0.1", "--enforce-eager", "--block-size", "32", "--max-num-seqs", "32")
 POLLED_EVERY_SECONDS = 0.5
