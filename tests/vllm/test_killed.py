@@ -59,7 +59,7 @@ def test_the_only_server_is_killed_and_started_again(spare: Server, note: list[s
         spare.wait()
         down[1] = time.monotonic()
 
-    alone = flow(BEAM, spare, retries=30)
+    alone = flow(BEAM, spare, outage_seconds=600)
     results = killed_in_mid_run(spare, partial(solved, alone, problems=PROBLEMS, out=tmp_path), again)
     ended = time.monotonic()
     assert all(result.answer is not None for result in results)
