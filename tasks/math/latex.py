@@ -35,8 +35,8 @@ class Formula:
     @property
     def text(self) -> str:
         """Itself, without the spaces and braces that mean nothing: what it is if nothing understands it."""
-        text = re.sub(r"\{ ?(\w) ?\}", r"\1", f" {self.joint} ".join(self.items))
-        return re.sub(r" ?([^\w ]) ?", r"\1", " ".join(text.split()))
+        text = re.sub(r"\{ ?([0-9]) ?\}|(?<=[_^])\{ ?(\w) ?\}", r"\1\2", f" {self.joint} ".join(self.items))
+        return re.sub(r" ?([^\w ]) ?|(?<=[A-Za-z]) (?=[0-9])", r"\1", " ".join(text.split()))
 
 
 NAMES: Final = (
@@ -75,6 +75,7 @@ _OTHER_NAMES: Final = {
 }
 _BRACKETS: Final = r"\(((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*)\)"
 _ARGUMENT: Final = r"(?:\{[^{}]*\}|[0-9])"
+_WHOLE: Final = r"\{ ?([0-9]+) ?\}"
 _OF_REALS: Final = r"\\\{ ?[A-Za-z] ?(?:\\in ?\\mathbb ?\{R\} ?)?(?::|\||\\mid(?![a-z]))"
 _RELATION: Final = r"(?:[<>]|\\(?:leq?|geq?|lt|gt|neq?)(?![a-z]))"
 
@@ -100,6 +101,7 @@ REWRITINGS: Final[dict[str, tuple[re.Pattern[str], Replacement]]] = {
         ("a negative power", r"\^ ?(-[0-9]+)", r"^{\1}"),
         ("a fraction as a power", rf"\^ ?(\\frac ?{_ARGUMENT} ?{_ARGUMENT})", r"^{\1}"),
         ("arguments without braces", r"\\([dt]?binom|frac) ?([0-9]) ?([0-9])", r"\\\1{\2}{\3}"),
+        ("a mixed number", rf"(?<![\w.}}^])([0-9]+) ?\\frac ?{_WHOLE} ?{_WHOLE}", r"(\1+\\frac{\2}{\3})"),
         ("a power or an index before a space", r"([_^]) ?([0-9]+)(?= )", r"\1{\2}"),
         (
             "a repeating decimal",
@@ -156,7 +158,7 @@ def formula(text: str) -> Formula:
     joints = list[str]()
     items = [_last_side(without_last_unit(item.strip(" $"))) for item in _items(text, joints)]
     misread = any(pattern.search(item) for item in items for pattern in MISREAD.values())
-    return Formula(tuple(map(_letters, items)), _joint(joints), misread)
+    return Formula(tuple(items if misread else map(_letters, items)), _joint(joints), misread)
 
 
 def _joint(joints: Sequence[str]) -> Joint:
