@@ -3,7 +3,7 @@
 1. A call that can't reach a server which has answered before begins the outage. A server that never answered is
    more likely a wrong address: that costs tries, like any failure.
 2. All calls wait, a quarter of a second and then twice as long each time, at most five seconds; then they all try.
-3. Whoever reaches the server, to whatever answer, ends the outage. After ``patience_seconds`` it costs tries again.
+3. Whoever gets an answer, be it a refusal, ends the outage. After ``patience_seconds`` it costs tries again.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from branchwise.orchestrator.backends.metering import Metered
 from branchwise.orchestrator.backends.outage import CAP_SECONDS, Outage
 from branchwise.orchestrator.backends.retrying import Retrying
 from branchwise.orchestrator.core.budget import Account, Limits
-from branchwise.orchestrator.core.errors import BackendError, Unreachable
+from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Unreachable
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.scope import scope
 from tests.backends.test_retrying import ASKED, DRAWS, Failing
@@ -73,6 +73,16 @@ async def test_any_answer_ends_the_outage() -> None:
         raw.errors = [AWAY] * 4 + [BUSY]
         assert await backend.generate(ASKED) == DRAWS
     assert time.now > 35
+
+
+async def test_what_was_lost_in_the_middle_ends_no_outage() -> None:
+    raw = Failing()
+    backend, time = waiting(raw, 60, retries=1)
+    await backend.generate(ASKED)
+    raw.errors = [AWAY, AWAY, ConnectionLost("in the middle", retryable=True), AWAY]
+    assert await backend.generate(ASKED) == DRAWS
+    assert time.pauses[:2] == [0.25, 0.5]
+    assert time.pauses[-1] == 1  # where the outage had got to
 
 
 async def test_what_was_not_sent_is_not_charged() -> None:

@@ -64,7 +64,6 @@ def test_the_only_server_is_killed_and_started_again(spare: Server, note: list[s
     ended = time.monotonic()
     assert all(result.answer is not None for result in results)
     assert not any(result.failures for result in results)
-    assert retries(tmp_path) > 0
     note.append(f"the only server killed in mid-run: back after {down[1] - down[0]:.0f} s, all {PROBLEMS} problems "
                 f"answered {ended - down[1]:.1f} s later, {retries(tmp_path)} retries")  # fmt: skip
 
