@@ -6,14 +6,15 @@ The Python API (api.py) and the command line (cli.py) are two thin layers over t
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
-from branchwise.orchestrator.backends.stack import stacked
+from branchwise.orchestrator.backends.outage import Outage
+from branchwise.orchestrator.backends.stack import outage_of, stacked
 from branchwise.orchestrator.core.answers import final_answer, to_answer
 from branchwise.orchestrator.core.budget import Budget
 from branchwise.orchestrator.core.decisions import Decision
@@ -231,12 +232,14 @@ def _raw_models(loaded: Loaded, settings: Settings, opened: AsyncExitStack) -> d
 def _stacked(raw: Mapping[str, Backend], journal: Journal, loaded: Loaded, settings: Settings) -> dict[str, Backend]:
     """The models inside their wrappers, each under an identity of its own."""
     addresses = told_by_address(loaded.workflow)
-    models = {}
+    models, outages = {}, dict[Hashable, Outage]()
     for name, options in loaded.workflow.models.items():
         identity = raw[name].identity
+        servers = (options.servers or name, options.outage_seconds)
+        outage = outages.setdefault(servers, outage_of(options, name))
         if name in addresses and name not in settings.backends:
             identity = identity.at(addresses[name])
-        models[name] = stacked(raw[name], journal, options, identity)
+        models[name] = stacked(raw[name], journal, options, identity, outage)
     return models
 
 

@@ -170,6 +170,13 @@ class VLLMLike:
 
     async def _write(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         n = body.get("n") or 1
+        if body["model"] not in {"m", *self.adapters}:
+            missing = {
+                "message": f"The model `{body['model']}` does not exist.",
+                "type": "NotFoundError",
+                "code": 404,
+            }
+            return web.json_response({"error": missing}, status=404)
         if body["temperature"] == 0 and n > 1:
             return _refused(f"n must be 1 when using greedy sampling, got {n}.")
         if body["max_tokens"] < 1:

@@ -11,6 +11,7 @@ Whatever goes wrong becomes a BackendError that says whether trying again may he
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -136,8 +137,10 @@ class Connection:
 
     def scrub(self, text: str) -> str:
         """A text without the key that is sent to this server."""
-        key = self._options.api_key
-        return text.replace(key.get_secret_value(), "***") if key else text
+        if self._options.api_key is None:
+            return text
+        key = self._options.api_key.get_secret_value()
+        return text.replace(key, "***").replace(json.dumps(key)[1:-1], "***")
 
     async def aclose(self) -> None:
         """Close the connections; calls in flight fail."""
@@ -194,20 +197,22 @@ async def _post(
     """Send; and again at once if a connection is lost before the first byte of an answer.
 
     A kept connection may be closed by the server just as it is used again (llama.cpp does so after each
-    stream): such a request was never read, and is neither a failure nor another call.
+    stream): such a request was never read, and is neither a failure nor another call. Where the server is gone then,
+    it may have read it, and may have died of it: that is a connection lost, not a server that can't be reached.
     """
     import aiohttp
 
-    for attempt in range(RESENDS + 1):
+    lost: aiohttp.ClientError | None = None
+    for _ in range(RESENDS + 1):
         data = body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body)
         try:
             return await session.post(url, data=data, headers=headers, allow_redirects=False)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if attempt == RESENDS:
-                raise
-    raise AssertionError("unreachable")
+        except aiohttp.ClientConnectorError as error:
+            raise lost or error from None
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            lost = error
+    assert lost is not None
+    raise lost
 
 
 async def _follow(

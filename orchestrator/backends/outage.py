@@ -3,7 +3,7 @@
 1. A call that can't reach a server which has answered before begins the outage. A server that never answered is
    more likely a wrong address: that costs tries, like any failure.
 2. All calls wait, a quarter of a second and then twice as long each time, at most five seconds; then they all try.
-3. Whoever gets an answer, be it a refusal, ends the outage. After ``patience_seconds`` it costs tries again.
+3. Whoever gets an answer ends the outage. After ``patience_seconds`` it costs tries again.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Outage:
         patience_seconds: float,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
-        model: str = "",
+        where: str = "",
     ) -> None:
-        self._patience, self._sleep, self._clock, self._model = patience_seconds, sleep, clock, model
+        self._patience, self._sleep, self._clock, self._where = patience_seconds, sleep, clock, where
         self._answered = False
         self._began: float | None = None
         self._pause = BASE_SECONDS
@@ -48,7 +48,7 @@ class Outage:
             return False
         if self._began is None:
             self._began, self._pause = now, BASE_SECONDS
-            _log.warning("%s is away, calls wait up to %g s: %s", self._model, self._patience, error)
+            _log.warning("%s is away, calls wait up to %g s: %s", self._where, self._patience, error)
         if now >= self._began + self._patience:
             return False
         if now >= self._until:
@@ -57,8 +57,8 @@ class Outage:
         return True
 
     def end(self) -> None:
-        """The server was reached."""
+        """The server has answered."""
         self._answered = True
         if self._began is not None:
-            _log.warning("%s is back after %.0f s", self._model, self._clock() - self._began)
+            _log.warning("%s is back after %.0f s", self._where, self._clock() - self._began)
             self._began = None

@@ -26,7 +26,7 @@ from collections.abc import Awaitable, Callable
 
 from branchwise.orchestrator.backends.outage import Outage
 from branchwise.orchestrator.backends.wrapping import Wrapping
-from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Unreachable
+from branchwise.orchestrator.core.errors import BackendError, Unreachable
 from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.usage import Usage
@@ -70,11 +70,8 @@ class Retrying(Wrapping):
                 if isinstance(error, Unreachable):
                     if self._outage.met(error):
                         continue
-                else:
-                    if not isinstance(error, ConnectionLost):  # it was reached, and may be gone since
-                        self._outage.end()
-                    if progress.usage.calls == calls:
-                        progress.usage += Usage(calls=1)
+                elif progress.usage.calls == calls:
+                    progress.usage += Usage(calls=1)
                 pause = self._pause(error, failures)
                 if pause is None:
                     raise

@@ -22,15 +22,25 @@ DEFAULTS = ModelOptions(kind="given")
 
 
 def stacked(
-    raw: Backend, store: DrawStore, options: ModelOptions = DEFAULTS, identity: Identity | None = None
+    raw: Backend,
+    store: DrawStore,
+    options: ModelOptions = DEFAULTS,
+    identity: Identity | None = None,
+    outage: Outage | None = None,
 ) -> Backend:
     """The wrappers around ``raw``, as its options say, on record under ``identity`` or its own.
 
+    Models of one server share its ``outage``.
     The jitter of back-offs is not part of any result.
     """
     limited = Limited(
         Metered(raw, options.price), options.max_in_flight, options.requests_per_second, turns=options.turns
     )
-    outage = Outage(options.outage_seconds, model=raw.identity.model)
+    outage = outage or outage_of(options, raw.identity.model)
     retrying = Retrying(limited, options.retries, random.Random(), outage=outage)
     return Journalled(retrying, store, identity)
+
+
+def outage_of(options: ModelOptions, model: str) -> Outage:
+    """What is known of the servers of a model being away."""
+    return Outage(options.outage_seconds, where=", ".join(options.servers) or model)

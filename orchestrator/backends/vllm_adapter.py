@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import suppress
 
 from branchwise.orchestrator.backends.openai_http import Connection
 from branchwise.orchestrator.backends.vllm_options import Adapter
 from branchwise.orchestrator.core.errors import BackendError
 
+UNLOAD_SECONDS = 5.0
 _THERE_ALREADY = "already been loaded"
+_NOT_THERE = re.compile(r"HTTP 404: .*does not exist")
 
 
 class Loading:
@@ -37,7 +40,14 @@ class Loading:
 
     def forget(self) -> None:
         """The server was lost: its next incarnation has to be given the adapter again."""
-        self._ready = self._adapter.path is None
+        self._ready, self._ours = self._adapter.path is None, False
+
+    def missed(self, error: BackendError) -> bool:
+        """Whether a call was refused since an adapter that was loaded is not there; it is loaded again then."""
+        gone = self._adapter.path is not None and bool(_NOT_THERE.search(str(error)))
+        if gone:
+            self.forget()
+        return gone
 
     async def _load(self) -> None:
         try:
@@ -51,8 +61,9 @@ class Loading:
         """Take the adapter away again, if it was loaded here and the server still lives."""
         if self._ours:
             self._ours = False
-            with suppress(BackendError):
-                await self._post("unload", {"lora_name": self._adapter.name})
+            with suppress(BackendError, TimeoutError):
+                async with asyncio.timeout(UNLOAD_SECONDS):
+                    await self._post("unload", {"lora_name": self._adapter.name})
 
     async def _post(self, verb: str, fields: dict[str, str | None]) -> None:
         await self._connection.post(f"v1/{verb}_lora_adapter", json.dumps(fields).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -77,5 +78,8 @@ class TokenAnswer(Answer):
 
 def _logprob(entry: dict[str, Any]) -> TokenLogprob:
     """The prompt's own token: the only entry, or the first where the server adds alternatives."""
-    own = next(iter(entry.values()))
-    return TokenLogprob(own["decoded_token"], float(own["logprob"]))
+    own: dict[str, Any] = next(iter(entry.values()), {})
+    token, logprob = own["decoded_token"], float(own["logprob"])
+    if not isinstance(token, str) or math.isnan(logprob):
+        raise ValueError(f"no token and log-probability: {own}")
+    return TokenLogprob(token, logprob)

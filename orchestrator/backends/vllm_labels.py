@@ -38,6 +38,8 @@ class Labels:
         if len(request.labels) != 2:
             raise BackendError("two labels are told apart, neither more nor fewer")
         labels = [await self._id(label, connection) for label in request.labels]
+        if labels[0] == labels[1]:
+            raise BackendError(f"two labels are told apart, and {request.labels} are one token")
         ids = await self._prompt(request, connection)
         if not ids:
             raise BackendError("there is no prompt that a label could follow")

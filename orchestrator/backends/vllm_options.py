@@ -80,6 +80,11 @@ class Options(ServerOptions):
         """The first address without its query, equal for equal servers."""
         return bare_address(self.addresses[0])
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses of all replicas, likewise."""
+        return tuple(map(bare_address, self.addresses))
+
     @field_validator("url", "urls")
     @classmethod
     def _check_addresses(cls, given: str | list[str] | None) -> str | list[str] | None:

@@ -4,8 +4,8 @@
    cached there, and when a replica comes or goes only its own problems move (rendezvous hashing).
 2. A replica that has more than ``cap`` times its fair share of the calls in flight, or whose cache is full while
    requests wait, is passed over in favour of the problem's next one (consistent hashing with bounded loads).
-3. A replica that was lost is out until it is healthy again. If all are out they are all tried: the call then fails
-   and is tried again as any call.
+3. A replica that was lost is out until it is healthy again. If all are out they are all tried, call by call, that
+   which was lost longest ago first.
 
 Where a call goes is no part of any draw's key. References: Thaler & Ravishankar, "Using name-based mappings to
 increase hit rates", 1998; Mirrokni et al., "Consistent hashing with bounded loads", 2018.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +33,7 @@ class Replica:
     in_flight: int = 0
     congested: bool = False
     out: bool = False
+    lost_at: float = 0.0
 
     @property
     def address(self) -> str:
@@ -40,7 +42,7 @@ class Replica:
 
     def lose(self) -> None:
         """Take it out; when it comes back it has forgotten its adapters."""
-        self.out = True
+        self.out, self.lost_at = True, time.monotonic()
         if self.adapter is not None:
             self.adapter.forget()
 
@@ -62,7 +64,9 @@ class Replicas:
         """The replica for a call on behalf of this problem."""
         if len(self.all) == 1:
             return self.all[0]
-        order = [replica for replica in self._order(problem_id) if not replica.out] or list(self._order(problem_id))
+        order = [replica for replica in self._order(problem_id) if not replica.out]
+        if not order:
+            return min(self.all, key=lambda replica: replica.lost_at)
         limit = math.ceil(self._cap * (1 + sum(replica.in_flight for replica in order)) / len(order))
         free = [replica for replica in order if replica.in_flight < limit]
         return next((replica for replica in free if not replica.congested), free[0])

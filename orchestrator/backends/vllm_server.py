@@ -34,7 +34,7 @@ from branchwise.orchestrator.backends.vllm_pooling import pooled, pooling_fields
 from branchwise.orchestrator.backends.vllm_replicas import Replica, Replicas
 from branchwise.orchestrator.backends.vllm_request import Wording, sent
 from branchwise.orchestrator.backends.vllm_trace import traceparent
-from branchwise.orchestrator.core.errors import BackendError, ConnectionLost
+from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Unreachable
 from branchwise.orchestrator.core.request import Draw, Progress, Request, refuse_unknown
 from branchwise.orchestrator.core.scope import current_scope
 from branchwise.orchestrator.core.usage import Usage
@@ -80,22 +80,29 @@ class VLLMServer:
             raise BackendError("this model was declared with runner: pooling; it scores and does not write")
         refuse_unknown(request, self.capabilities)
         self._watch.start()
-        replica = self._replicas.choose(current_scope().problem_id)
-        replica.in_flight += 1
-        try:
-            if replica.adapter is not None:
-                await replica.adapter.ready()
-            ask = self._pool if request.pooling else self._label if request.labels else self._write
-            draws = await ask(request, replica.connection, progress or Progress())
-            replica.out = False
-            return draws
-        except ConnectionLost as error:
-            replica.lose()
-            if self._replicas.all_out:
-                raise
-            raise ConnectionLost(str(error), retryable=True) from error  # the others can be reached
-        finally:
-            replica.in_flight -= 1
+        while True:
+            replica = self._replicas.choose(current_scope().problem_id)
+            replica.in_flight += 1
+            try:
+                return await self._ask(replica, request, progress or Progress())
+            except ConnectionLost as error:
+                replica.lose()
+                if not isinstance(error, Unreachable) or self._replicas.all_out:
+                    raise  # else nothing was sent, and another one may be reached
+            except BackendError as error:
+                if replica.adapter is None or not replica.adapter.missed(error):
+                    raise
+                raise BackendError(str(error), retryable=True) from error
+            finally:
+                replica.in_flight -= 1
+
+    async def _ask(self, replica: Replica, request: Request, progress: Progress) -> tuple[Draw, ...]:
+        if replica.adapter is not None:
+            await replica.adapter.ready()
+        ask = self._pool if request.pooling else self._label if request.labels else self._write
+        draws = await ask(request, replica.connection, progress)
+        replica.out = False
+        return draws
 
     async def _write(self, request: Request, connection: Connection, progress: Progress) -> tuple[Draw, ...]:
         asked, body = sent(request), self._wording.body(request)
@@ -129,7 +136,10 @@ class VLLMServer:
         body = json.dumps({**fields, **self._options.extra}).encode()
         with sending(progress) as before:
             told = await connection.post(path, body, self._headers())
-        draw = answer(told)
+        try:
+            draw = answer(told)
+        except BackendError as error:
+            raise BackendError(connection.scrub(str(error)), retryable=error.retryable) from None
         progress.usage = before + draw.usage
         return (draw,)
 

@@ -204,6 +204,11 @@ class ModelOptions(Options):
         """The address of the server that answers, without what may be secret in it; empty where there is none."""
         return ""
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses of all servers that may answer, likewise."""
+        return (self.server,) if self.server else ()
+
     def located(self, directory: Path, cache: Path | None = None) -> ModelOptions:
         """The same options, where a kind has files: those named are in ``directory``, those pulled in ``cache``."""
         return self

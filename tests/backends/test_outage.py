@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from pathlib import Path
 
 import pytest
 
 from branchwise.orchestrator.backends.limiting import Limited
 from branchwise.orchestrator.backends.metering import Metered
+from branchwise.orchestrator.backends.openai import Options, build
 from branchwise.orchestrator.backends.outage import CAP_SECONDS, Outage
 from branchwise.orchestrator.backends.retrying import Retrying
 from branchwise.orchestrator.core.budget import Account, Limits
 from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Unreachable
 from branchwise.orchestrator.core.options import Price
+from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.scope import scope
+from branchwise.orchestrator.session import Settings, as_task, open_session
+from branchwise.orchestrator.workflow.load import read_workflow
 from tests.backends.test_retrying import ASKED, DRAWS, Failing
+from tests.server import Server, until
 
 AWAY = Unreachable("nobody listens", retryable=True)
 BUSY = BackendError("busy", retryable=True)
@@ -65,14 +72,14 @@ async def test_a_server_that_never_answered_costs_tries() -> None:
     assert len(time.pauses) == 2
 
 
-async def test_any_answer_ends_the_outage() -> None:
+async def test_an_answer_ends_the_outage() -> None:
     raw = Failing()
     backend, time = waiting(raw, 5, retries=3)
-    await backend.generate(ASKED)
-    for _ in range(10):  # ten outages of four seconds, each below the patience
-        raw.errors = [AWAY] * 4 + [BUSY]
+    for _ in range(10):  # outages of two seconds each, below the patience
+        await backend.generate(ASKED)
+        raw.errors = [AWAY] * 3 + [BUSY]
         assert await backend.generate(ASKED) == DRAWS
-    assert time.now > 35
+    assert time.now > 15
 
 
 async def test_what_was_lost_in_the_middle_ends_no_outage() -> None:
@@ -97,3 +104,54 @@ async def test_what_was_not_sent_is_not_charged() -> None:
         raw.errors = [AWAY] * 5
         await backend.generate(ASKED)
     assert account.spent.calls == 2
+
+
+async def test_a_refusal_does_not_make_a_wrong_address_one_to_wait_for() -> None:
+    raw = Failing(BackendError("labels are not known here"))
+    backend, time = waiting(raw, 300)
+    for error in (BackendError, Unreachable):
+        raw.errors = raw.errors or [AWAY]
+        with pytest.raises(error):
+            await backend.generate(ASKED)
+    assert time.pauses == []
+
+
+async def test_a_call_that_kills_its_server_uses_up_its_tries(server: Server) -> None:
+    server.open.clear()  # it is read, and never answered
+    raw = build(Options(url=server.url, model="m"))
+    outage = Outage(60)
+    outage.end()
+    account = Account("run", Limits(calls=100))
+    backend = Retrying(Metered(raw, Price()), 1, random.Random(0), lambda seconds: asyncio.sleep(0), outage)
+
+    async def killed() -> None:
+        for tries in (1, 2):
+            await until(lambda: server.seen.calls == tries)  # noqa: B023 - awaited here
+            await server.stop()
+            await asyncio.sleep(0.05)
+            await server.start()
+
+    with scope(account=account):
+        killer = asyncio.create_task(killed())
+        with pytest.raises(ConnectionLost):
+            await backend.generate(ASKED)
+    await killer
+    await raw.aclose()
+    assert (server.seen.calls, account.spent.calls) == (2, 2)
+
+
+async def test_models_of_one_server_share_its_outage() -> None:
+    plan = {
+        "models": {
+            name: {"kind": "openai", "url": url, "model": name}
+            for name, url in {"a": "http://h:1/v1", "b": "http://h:1/v1", "c": "http://h:2/v1"}.items()
+        },
+        "nodes": {
+            name: {"kind": "agent", "agent": {"kind": "solver", "model": name}, "next": then}
+            for name, then in {"a": "b", "b": "c", "c": "end"}.items()
+        },
+    }
+    async with open_session(read_workflow(plan, {}, Path()), as_task([problem("1+2")]), Settings()) as session:
+        a, b, c = (session.run.models[name]._backend._outage for name in "abc")  # type: ignore[attr-defined]
+    assert a is b
+    assert a is not c

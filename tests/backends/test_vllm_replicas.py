@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from branchwise.orchestrator.backends.metering import Metered
 from branchwise.orchestrator.backends.openai_http import Connection
 from branchwise.orchestrator.backends.stack import stacked
 from branchwise.orchestrator.backends.vllm_health import Load, load_of
 from branchwise.orchestrator.backends.vllm_replicas import Replica, Replicas
 from branchwise.orchestrator.backends.vllm_server import Options, build
+from branchwise.orchestrator.core.budget import Account, Limits
 from branchwise.orchestrator.core.draws import draw_key
+from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.journal.store import Journal
@@ -78,12 +81,15 @@ def test_a_congested_replica_is_passed_over_unless_all_are() -> None:
     assert pool.choose("p") is home
 
 
-def test_where_all_are_lost_the_home_is_tried() -> None:
+def test_where_all_are_lost_each_is_tried_in_turn() -> None:
     pool = replicas(3)
-    home = pool.choose("p")
     for replica in pool.all:
         replica.lose()
-    assert pool.choose("p") is home
+    tried = []
+    for _ in range(6):
+        tried.append(pool.choose("p"))
+        tried[-1].lose()
+    assert tried == [*pool.all, *pool.all]
 
 
 @given(st.lists(st.sampled_from(["http://a", "http://b", "http://c/v1"]), min_size=1, unique=True), st.integers(0, 9))
@@ -154,4 +160,19 @@ async def test_one_server_is_not_watched(pair: tuple[VLLMLike, VLLMLike]) -> Non
     await backend.generate(Request(prompt="1"))
     await asyncio.sleep(0.05)
     assert pair[0].looks == 0
+    await backend.aclose()
+
+
+async def test_a_call_that_finds_its_replica_gone_goes_to_the_next_at_no_cost(
+    pair: tuple[VLLMLike, VLLMLike],
+) -> None:
+    await pair[0].stop()
+    backend = build(options_for(pair))
+    account = Account("run", Limits(calls=100))
+    with scope(account=account):
+        metered = Metered(backend, Price())
+        for number in range(20):  # half of them are at home on the one that is gone
+            with scope(problem_id=f"p{number}", account=account):
+                await metered.generate(Request(prompt="1+2=\n"))
+    assert account.spent.calls == 20
     await backend.aclose()

@@ -225,6 +225,18 @@ async def test_an_adapter_is_loaded_once_answers_by_its_name_and_is_taken_away(v
     assert vllm.adapters == set()
 
 
+async def test_an_adapter_is_loaded_again_where_a_restart_that_nobody_saw_forgot_it(vllm: VLLMLike) -> None:
+    backend = backend_for(vllm, adapter={"name": "solver", "path": "/adapters/solver"})
+    await backend.generate(Request(prompt="1"))
+    vllm.adapters.clear()
+    with pytest.raises(BackendError) as refused:
+        await backend.generate(Request(prompt="1"))
+    assert refused.value.retryable
+    await backend.generate(Request(prompt="1"))
+    assert vllm.adapters == {"solver"}
+    await backend.aclose()
+
+
 async def test_an_adapter_that_is_there_already_stays(vllm: VLLMLike) -> None:
     vllm.adapters.add("solver")
     await drawn(vllm, Request(prompt="1"), adapter={"name": "solver", "path": "/adapters/solver"})
