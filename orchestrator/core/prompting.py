@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from string import Template
 from typing import Final, Literal
 
@@ -50,10 +51,8 @@ class Prompted:
 
     def filled(self, **values: object) -> str:
         """The template with these values in it, no line of which can be taken for a heading of the template."""
-        lines = (line.strip() for line in self.template.template.splitlines())
-        headings = "|".join(re.escape(line) for line in lines if line.endswith(":") and "$" not in line)
-        alone = rf"(?:{headings})[^\w{_BREAKS}]{{0,20}}(?:[{_BREAKS}]|\Z)" if headings else "(?!)"
-        return self.template.safe_substitute({name: quoted(str(value), alone) for name, value in values.items()})
+        heading = _headings(self.template.template)
+        return self.template.safe_substitute({name: quoted(str(value), heading) for name, value in values.items()})
 
     def places(self, *names: str) -> int:
         """How often the template shows what has this name; of several names the one that it shows most often."""
@@ -91,6 +90,14 @@ class Prompted:
         tokens, exact = self.model.count_prompt(request)
         used = calls * (tokens + more_prompt_tokens)
         return Usage(used, calls * request.max_tokens, calls=calls, exact=exact and not more_prompt_tokens)
+
+
+@lru_cache
+def _headings(template: str) -> str:
+    """A regular expression of the template's headings, each alone in its line."""
+    lines = (line.strip() for line in template.splitlines())
+    headings = "|".join(re.escape(line) for line in lines if line.endswith(":") and "$" not in line)
+    return rf"(?:{headings})[^\w{_BREAKS}]{{0,20}}(?:[{_BREAKS}]|\Z)" if headings else "(?!)"
 
 
 def quoted(text: str, heading: str) -> str:

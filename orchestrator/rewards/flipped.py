@@ -66,7 +66,12 @@ def layers(options: JudgingOptions) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Flipped(Wrapper[Options[Any]]):
-    """A reward model some of whose verdicts are turned round; what is no probability becomes a failure."""
+    """A reward model some of whose verdicts are turned round; what is no probability becomes a failure.
+
+    ``layer`` counts the rewards of this kind from the innermost to this one: each has chances of its own.
+    """
+
+    layer: int
 
     def shown(self, trajectory: Trajectory) -> Trajectory:
         """The steps with the scores that the other reward gave them, of which it may keep what it has."""
@@ -94,8 +99,7 @@ class Flipped(Wrapper[Options[Any]]):
 
     def _turns(self, trajectory: Trajectory, text: str) -> bool:
         address = ascii((trajectory.problem.id, text))  # a text may hold what has no bytes
-        purpose = ["flipped"] * layers(self.options)
-        return chance(self.options.seed, *purpose, address).random() < self.options.share
+        return chance(self.options.seed, *["flipped"] * self.layer, address).random() < self.options.share
 
 
 def _opposite(step: Step) -> Step:
@@ -104,4 +108,4 @@ def _opposite(step: Step) -> Step:
 
 def build(options: Options[Any], parts: Parts) -> Flipped:
     """The reward around the other one."""
-    return Flipped(options, inner_reward(options.reward, parts))
+    return Flipped(options, inner_reward(options.reward, parts), layers(options))

@@ -95,7 +95,7 @@ class Keeping:
 
 
 async def test_a_step_that_has_its_score_keeps_it() -> None:
-    by = flipped.Flipped(options_of({"kind": "label_token", "model": "m", "reducer": "min"}, 0.5), Keeping())  # type: ignore[arg-type]
+    by = flipped.Flipped(options_of({"kind": "label_token", "model": "m", "reducer": "min"}, 0.5), Keeping(), 1)  # type: ignore[arg-type]
     for name in map(str, range(50)):
         trajectory = chain((), name)
         for line in LINES:
