@@ -33,7 +33,7 @@ PROBLEM, SOLUTION = "1+1", "1+1=2"
 @dataclass(frozen=True, slots=True)
 class Examined:
     """One model of the workflow: who listens at each of its addresses, what came of each need, how fast it is, what
-    to change.
+    to change, and what can't be seen from here.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Examined:
     tried: tuple[Tried, ...] = ()
     speed: Speed | None = None
     advice: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -87,7 +88,7 @@ async def examine(loaded: Loaded) -> list[Examined]:
 
 async def _examined(name: str, options: ModelOptions, wanted: frozenset[str], asked: Request | None) -> Examined:
     heard = {url: await asyncio.to_thread(listener, url, _key(options)) for url in addresses(options)}
-    found = Examined(name, options.kind, heard)
+    found = Examined(name, options.kind, heard, unseen=unseen(f"models.{name}", options))
     model = str(getattr(options, "model", ""))
     advice = tuple(line for url, one in heard.items() for line in advised(f"models.{name}", url, one, model, wanted))
     if advice:
@@ -130,6 +131,14 @@ def advised(place: str, url: str, heard: Listener, model: str, wanted: frozenset
         return (f"{place}.model: '{model}' is not served there; served: {served}. Write one of these names, or start "
                 f"the server with --served-model-name {model}",)  # fmt: skip
     return _mistaken(place, heard, wanted)
+
+
+def unseen(place: str, options: ModelOptions) -> tuple[str, ...]:
+    """What a server takes without a word whether it obeys or not."""
+    if getattr(options, "priority", None) is None:
+        return ()
+    return (f"{place}.priority: obeyed by a server that was started with --scheduling-policy priority, overlooked by "
+            "any other; none tells which it is",)  # fmt: skip
 
 
 def _mistaken(place: str, heard: Listener, wanted: frozenset[str]) -> tuple[str, ...]:

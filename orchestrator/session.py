@@ -6,6 +6,7 @@ The Python API (api.py) and the command line (cli.py) are two thin layers over t
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -121,7 +122,7 @@ class Session:
     task: Task
     loaded: Loaded
     settings: Settings
-    notes: list[str]
+    notes: tuple[str, ...]
 
     def problems(self) -> Iterator[Problem]:
         """The problems of this run."""
@@ -204,9 +205,10 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         )
         try:
             models = _stacked(raw, journal, loaded, settings)
-            notes = settle_manifest(journal, _manifest(loaded, task, settings, models))
+            manifest, notes = settle_manifest(journal, _manifest(loaded, task, settings, models))
             acted = getattr(task, "world", None), getattr(task, "environment", None)
-            run = Run(settings.seed, journal, models, task.answer, workflow.budget, settings.on_event, *acted)
+            common = (settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
+            run = Run(*common, *acted, id=manifest.id)
             with calm_collector():
                 yield Session(run, task, loaded, settings, notes)
         finally:
@@ -269,6 +271,7 @@ def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[st
         limit=settings.limit,
         problem_count=settings.problem_count,
         concurrency=settings.concurrency,
+        id=secrets.token_hex(16),
     )
 
 

@@ -51,9 +51,11 @@ class Options(ServerOptions):
     )
     adapter: Adapter | None = Field(None, description="LoRA adapter that answers: {name, path}.")
     priority: int | None = Field(
-        None, description="Lower is served sooner; needs a server with --scheduling-policy priority."
+        None, description="Lower is served sooner, by a server with --scheduling-policy priority; others overlook it."
     )
-    traceparent: bool = Field(False, description="Send W3C trace context: one trace a problem, one span a call.")
+    traceparent: bool = Field(
+        False, description="Send W3C trace context: one trace a problem of a run, one span a call."
+    )
     stream_interval: int = Field(16, gt=0, description="Tokens a streamed piece; more is cheaper for the server.")
     load_cap: float = Field(
         1.25, ge=1, description="A replica takes so many times its fair share of the calls before others help it."
@@ -103,10 +105,10 @@ class Options(ServerOptions):
 
 def capabilities_of(options: Options) -> Capabilities:
     """What the server can do, by what it runs and what it was started with; ``capabilities`` has the last word."""
+    told = {"priority": options.priority is not None}
     if options.runner == "pooling":
-        return replace(POOLS, **options.capabilities)
-    told = {"token_ids": options.token_ids, "priority": options.priority is not None}
-    return replace(GENERATES, **(told | options.capabilities))
+        return replace(POOLS, **(told | options.capabilities))
+    return replace(GENERATES, **(told | {"token_ids": options.token_ids} | options.capabilities))
 
 
 def _plain(url: str) -> str:

@@ -47,6 +47,10 @@ class Wording:
             fields["return_token_ids"] = True
         elif "stream" in fields:
             fields["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
+        return self.encoded(fields, request)
+
+    def encoded(self, fields: dict[str, Any], request: Request) -> bytes:
+        """Any body for the server: these fields, the priority, a user's own fields over them."""
         if self._options.priority is not None:
             fields["priority"] = self._options.priority + request.priority
         add_extra(fields, self._options.extra)

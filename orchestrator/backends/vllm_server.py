@@ -15,12 +15,10 @@ server aborts the request.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from branchwise.orchestrator.backends.openai_http import Connection, exchange, sending
 from branchwise.orchestrator.backends.openai_request import endpoint_of, prompt_bound
@@ -116,24 +114,21 @@ class VLLMServer:
 
     async def _pool(self, request: Request, connection: Connection, progress: Progress) -> tuple[Draw, ...]:
         path = pooling_path(request, self._options.outcome_endpoint)
-        answer = partial(pooled, request, where=connection.where)
-        return await self._told(
-            path, pooling_fields(request, self._wording.model, path), answer, connection, progress
-        )
+        body = self._wording.encoded(pooling_fields(request, self._wording.model, path), request)
+        return await self._told(path, body, partial(pooled, request, where=connection.where), connection, progress)
 
     async def _label(self, request: Request, connection: Connection, progress: Progress) -> tuple[Draw, ...]:
-        answer = partial(labelled, request, where=connection.where)
-        return await self._told(PATH, await self._labels.fields(request, connection), answer, connection, progress)
+        body = self._wording.encoded(await self._labels.fields(request, connection), request)
+        return await self._told(PATH, body, partial(labelled, request, where=connection.where), connection, progress)
 
     async def _told(
         self,
         path: str,
-        fields: dict[str, Any],
+        body: bytes,
         answer: Callable[[bytes], Draw],
         connection: Connection,
         progress: Progress,
     ) -> tuple[Draw, ...]:
-        body = json.dumps({**fields, **self._options.extra}).encode()
         with sending(progress) as before:
             told = await connection.post(path, body, self._headers())
         try:

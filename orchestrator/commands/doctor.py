@@ -28,9 +28,15 @@ def doctor(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
     else:
         _show([_row(one) for one in examined])
     changes = [line for one in examined for line in one.advice]
-    if changes and not arguments.json:
-        print("\nTo change:", *(f"- {line}" for line in changes), sep="\n")
+    if not arguments.json:
+        _list("To change", changes)
+        _list("Not to be seen from here", [line for one in examined for line in one.unseen])
     return TO_CHANGE if changes else WELL
+
+
+def _list(heading: str, lines: Sequence[str]) -> None:
+    if lines:
+        print(f"\n{heading}:", *(f"- {line}" for line in lines), sep="\n")
 
 
 def _row(one: Examined) -> tuple[str, ...]:
@@ -81,4 +87,5 @@ def _as_json(one: Examined) -> dict[str, Any]:
         "requests_per_second": one.speed.requests / one.speed.seconds if one.speed else None,
         "tokens_per_second": one.speed.tokens / one.speed.seconds if one.speed else None,
         "to_change": list(one.advice),
+        "unseen": list(one.unseen),
     }

@@ -128,7 +128,7 @@ def _built(node: Any, session: Session) -> RewardModel:
 async def _score(reward: RewardModel, node: str, trajectory: Trajectory, session: Session) -> Judgement:
     account = Episode(session.run, trajectory.problem).account
     try:
-        with scope(problem_id=trajectory.problem.id, node=node, role="verifier", account=account):
+        with scope(run=session.run.id, problem_id=trajectory.problem.id, node=node, role="verifier", account=account):
             (judgement,) = await bare(reward.score([trajectory]))
     except (BoundaryError, BudgetRefused) as error:
         return failed(str(error), reward.source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from branchwise.orchestrator.core.tracing import trace_id
 from branchwise.orchestrator.report.data import Report, Strategy
 from branchwise.orchestrator.report.shown import TokenCount
 
@@ -33,8 +34,9 @@ def summary_of(report: Report, one: Strategy) -> dict[str, Any]:
 
 
 def problems_of(report: Report, name: str) -> list[dict[str, Any]]:
-    """A run's problems with answer, verdict, stop reason, drawn tokens by role and failures."""
+    """A run's problems with answer, verdict, stop reason, trace id, drawn tokens by role and failures."""
     known = {problem.id: problem for problem in report.problems}
+    run = next(str(one.facts.get("run") or "") for one in report.strategies if one.name == name)
     return [
         {
             "problem": row.problem,
@@ -43,6 +45,7 @@ def problems_of(report: Report, name: str) -> list[dict[str, Any]]:
             "answer": row.answer,
             "correct": row.correct,
             "stop": row.stop,
+            "trace": trace_id(run, row.problem),
             "tokens": dict(row.tokens),
             "failures": [failure.model_dump(exclude_none=True) for failure in row.failures],
         }

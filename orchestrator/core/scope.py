@@ -15,7 +15,7 @@ from branchwise.orchestrator.core.outlook import Outlook
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Problem, workflow node and role of a call.
+    """Problem, workflow node and role of a call, and the id of its run.
 
     ``account`` is charged for what is sent (and paid); ``tally`` counts what was drawn, paid or found in the
     journal alike, so it is the same in every repetition of a run. ``outlook`` says how far the problem has come.
@@ -27,6 +27,7 @@ class Scope:
     account: Account | None = None
     tally: Tally | None = None
     outlook: Outlook | None = None
+    run: str = ""
 
 
 _current: ContextVar[Scope] = ContextVar("branchwise_scope", default=Scope())  # noqa: B039 - frozen
@@ -51,6 +52,7 @@ class scope:
         account: Account | None = None,
         tally: Tally | None = None,
         outlook: Outlook | None = None,
+        run: str | None = None,
     ) -> None:
         # Spelled out: this is entered several times a call, and dataclasses.replace costs more than the rest.
         now = _current.get()
@@ -61,6 +63,7 @@ class scope:
             account or now.account,
             now.tally if tally is None else tally,
             outlook or now.outlook,
+            now.run if run is None else run,
         )
         self._token: Token[Scope] | None = None
 

@@ -117,7 +117,7 @@ class Episode:
             return searched
         contested = Contested(contest, entrants, seed)
         try:
-            with scope(problem_id=self.problem.id, node=plan.node, account=self.run.account):
+            with self._scope(plan.node):
                 await contested.play(self.account, self.run.account, self.run.seconds_left(self.problem.id))
         finally:
             self.drawn.merge(contested.drawn)
@@ -131,7 +131,7 @@ class Episode:
             raise BudgetRefused("time", "seconds", 0.0, 0.0)
         reservation = self.account.reserve(price.bound(agent.bound(view)), role, until=self.run.account)
         try:
-            with scope(problem_id=self.problem.id, node=node, role=role, account=self.run.account, tally=tally):
+            with self._scope(node, role=role, tally=tally):
                 async with asyncio.timeout(left):
                     (reply,) = await agent.reply(view)
         except TimeoutError:
@@ -146,8 +146,17 @@ class Episode:
         return seed_for(self.run.seed, self.problem.id, (visit,), role)
 
     async def _expand(self, expansion: Expansion, plan: SearchPlan) -> Outcome:
-        with scope(problem_id=self.problem.id, node=plan.node, account=self.run.account, outlook=self.outlook):
+        with self._scope(plan.node, outlook=self.outlook):
             return await expand(expansion, plan.means)
+
+    def _scope(
+        self, node: str, role: str | None = None, tally: Tally | None = None, outlook: Outlook | None = None
+    ) -> scope:
+        """The scope of calls that a node of this problem makes."""
+        run, problem_id = self.run, self.problem.id
+        return scope(
+            run=run.id, problem_id=problem_id, node=node, role=role, account=run.account, tally=tally, outlook=outlook
+        )
 
     def _in_world(self, plan: SearchPlan) -> SearchPlan:
         """The plan, acted out where the task has a world: one for all searches of the episode."""

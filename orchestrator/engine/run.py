@@ -17,7 +17,7 @@ from branchwise.orchestrator.journal.store import Journal
 class Run:
     """The shared half of every episode. ``models`` are whole stacks: journalled, retrying, limited, metered.
 
-    Where the task has a world, searches act in it: ``environment`` opens it for a problem.
+    Where the task has a world, searches act in it: ``environment`` opens it for a problem. ``id`` is the manifest's.
     """
 
     seed: int
@@ -28,6 +28,7 @@ class Run:
     notify: Callable[[Event], None] = lambda event: None
     world: World | None = None
     environment: Callable[[Problem], Environment] | None = None
+    id: str = ""
     account: Account = field(init=False)
 
     def __post_init__(self) -> None:

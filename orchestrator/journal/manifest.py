@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -42,7 +43,8 @@ class Manifest(BaseModel):
 
     ``models`` are the identities of the models; relative paths in the plan start at ``directory``. The run was
     started in ``working_directory``; the paths in ``task`` do not depend on it. ``task_sha256`` is the hash of the
-    file that a task was read from; ``world`` is what the task's world has put on record.
+    file that a task was read from; ``world`` is what the task's world has put on record. ``id`` is of this run alone,
+    and stays when it is resumed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +65,7 @@ class Manifest(BaseModel):
     limit: int | None = None
     problem_count: int | None = None
     concurrency: int = 8
+    id: str = ""
 
 
 def plan_hash(resolved: str) -> str:
@@ -70,8 +73,15 @@ def plan_hash(resolved: str) -> str:
     return hashlib.blake2b(resolved.encode(), digest_size=8).hexdigest()
 
 
-def settle_manifest(journal: Journal, wanted: Manifest) -> list[str]:
-    """Write the manifest of a new run, or hold it against the one on record; returns what is worth saying."""
+class Settled(NamedTuple):
+    """The manifest that holds, and what is worth saying."""
+
+    manifest: Manifest
+    notes: tuple[str, ...] = ()
+
+
+def settle_manifest(journal: Journal, wanted: Manifest) -> Settled:
+    """Write the manifest of a new run, or hold it against the one on record; ConfigError where they don't agree."""
     recorded = read_manifest(journal)
     if recorded is None:
         text = wanted.model_dump_json(indent=1)
@@ -79,17 +89,18 @@ def settle_manifest(journal: Journal, wanted: Manifest) -> list[str]:
         journal.flush()
         if journal.directory is not None:
             _write_plan(journal.directory / PLAN_FILE, text)
-        return []
+        return Settled(wanted)
     if changed := _changed(recorded, wanted):
         raise ConfigError(
             f"{journal.directory} was started with something else: {', '.join(changed)}. Go on with what it was "
             f"started with, or take its draws over into a new run by --reuse {journal.directory}"
         )
     if recorded.version != wanted.version:
-        return [
+        other = (
             f"started by Branchwise {recorded.version}, resumed by {wanted.version}; every ask is checked on replay"
-        ]
-    return []
+        )
+        return Settled(recorded, (other,))
+    return Settled(recorded)
 
 
 def _changed(recorded: Manifest, wanted: Manifest) -> list[str]:

@@ -66,6 +66,7 @@ def strategy_of(name: str, journal: Recorded, started: int, results: Sequence[Re
             "task": manifest.task,
             "limit": manifest.limit,
             "plan": manifest.plan_hash,
+            "run": manifest.id,
             "select": _rules(searches),
             **_divergence(searches),
         },

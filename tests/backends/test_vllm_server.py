@@ -18,6 +18,7 @@ from branchwise.orchestrator.core.labels import label_chance
 from branchwise.orchestrator.core.message import Tool, assistant, user
 from branchwise.orchestrator.core.request import Request, TokenLogprob
 from branchwise.orchestrator.core.scope import scope
+from branchwise.orchestrator.core.tracing import trace_id
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.journal.store import Journal
 from branchwise.orchestrator.workflow.load import read_workflow
@@ -26,6 +27,7 @@ from tests.server import until
 from tests.vllm_like import EOS, VLLMLike, ids_of
 
 STEP: dict[str, Any] = {"stop": ("\n",), "keep_stop": True, "seed": 3}
+NUMBERS = Request(prompt="1", pooling="classify", max_tokens=0)
 
 
 @pytest.fixture
@@ -250,11 +252,30 @@ async def test_priority_and_trace_context_are_sent_where_they_are_wanted(vllm: V
         await drawn(vllm, Request(prompt="1", priority=2), priority=-1, traceparent=True)
         first = vllm.headers["traceparent"]
         await drawn(vllm, Request(prompt="1"), traceparent=True)
+        second = vllm.headers["traceparent"]
+        await drawn(vllm, NUMBERS, runner="pooling", priority=3)
+        await drawn(vllm, Request(prompt="1+2", labels=("+", "=")), priority=4)
     assert ["priority" in body and body["priority"] for body in vllm.bodies("/v1/completions")] == [False, 1, False]
+    assert [body["priority"] for path in ("/classify", "/generative_scoring") for body in vllm.bodies(path)] == [3, 4]
     version, trace, span, flags = first.split("-")
     assert (version, len(trace), len(span), flags) == ("00", 32, 16, "01")
-    assert vllm.headers["traceparent"].split("-")[1] == trace
-    assert vllm.headers["traceparent"].split("-")[2] != span
+    assert second.split("-")[1] == trace == trace_id("", "p1")
+    assert second.split("-")[2] != span
+
+
+async def test_a_trace_is_one_of_a_problem_and_a_run(vllm: VLLMLike) -> None:
+    traces = []
+    for run, problem_id in (("r", "p"), ("r", "p"), ("r", "q"), ("s", "p")):
+        with scope(run=run, problem_id=problem_id):
+            await drawn(vllm, Request(prompt="1"), traceparent=True)
+        traces.append(vllm.headers["traceparent"].split("-")[1])
+    assert traces[0] == traces[1]
+    assert len(set(traces)) == 3
+
+
+async def test_a_users_own_field_takes_one_of_ours_away_from_any_body(vllm: VLLMLike) -> None:
+    await drawn(vllm, NUMBERS, runner="pooling", extra={"use_activation": None, "truncate_prompt_tokens": -1})
+    assert vllm.bodies("/classify") == [{"model": "m", "input": "1", "truncate_prompt_tokens": -1}]
 
 
 async def test_cancelling_a_call_reaches_the_server(vllm: VLLMLike) -> None:

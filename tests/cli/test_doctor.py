@@ -126,6 +126,14 @@ def test_a_workflow_that_is_wrong_is_refused_as_by_check(shell: Shell) -> None:
     shell("doctor", shell.workflow(max_tokens="max_token")).refused("w.yaml:8", "max_token")
 
 
+def test_whether_a_priority_is_obeyed_is_not_to_be_seen(shell: Shell, server: ServerProcess) -> None:
+    text = FLOW.format(url=server.url, model="m", style="chat", reward="", can="").replace(', prompt: "$problem"', "")
+    ran = shell("doctor", shell.write("w.yaml", text.replace("kind: openai", "kind: vllm_server, priority: 1")))
+    assert ran.code == 0, ran
+    assert "Not to be seen from here:\n- models.policy.priority: obeyed by a server" in ran.out
+    assert "Not to be seen" not in examined(shell, server.url).out
+
+
 def test_each_replica_is_asked(shell: Shell, server: ServerProcess) -> None:
     with ServerProcess() as gone:
         dead = gone.url

@@ -112,6 +112,10 @@ def test_interrupted_it_drains_and_resume_pays_nothing_twice(shell: Shell) -> No
     assert resumed["calls"] == whole["calls"] == 16
     for key in ("n", "graded", "accuracy", "tokens", "stop_reasons"):
         assert resumed[key] == whole[key]
+    again = shell("report", "r", "--json").json()["runs"][0]
+    assert {p["problem"]: p["trace"] for p in partial["problems"]}.items() <= {
+        p["problem"]: p["trace"] for p in again["problems"]
+    }.items()
 
 
 def test_a_second_interrupt_stops_at_once(shell: Shell) -> None:
@@ -199,7 +203,20 @@ def test_a_report_needs_the_journal_and_nothing_else(shell: Shell) -> None:
     assert [run["name"] for run in read["runs"]] == ["trial (r)", "trial (s)"]
     assert {problem["problem"] for problem in read["runs"][0]["problems"]} == {"q0", "q1", "q2"}
     problem = read["runs"][0]["problems"][0]
-    assert set(problem) == {"problem", "question", "expected", "answer", "correct", "stop", "tokens", "failures"}
+    assert set(problem) == {
+        "problem",
+        "question",
+        "expected",
+        "answer",
+        "correct",
+        "stop",
+        "trace",
+        "tokens",
+        "failures",
+    }
+    traces = [{problem["trace"] for problem in run["problems"]} for run in read["runs"]]
+    assert [len(each) for each in traces] == [3, 3]
+    assert not traces[0] & traces[1]
     assert read["comparisons"][0]["first"] == "trial (r)"
     assert "<html" in (shell.folder / "page.html").read_text(encoding="utf-8")
     assert "trial (s)" in shell("report", "r", "s").out
