@@ -10,6 +10,7 @@ Whatever goes wrong becomes a BackendError that says whether trying again may he
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import time
@@ -21,6 +22,7 @@ from branchwise.orchestrator.backends.openai_answer import Answer, Events
 from branchwise.orchestrator.backends.openai_errors import excerpt, refusal
 from branchwise.orchestrator.backends.openai_options import ServerOptions, joined, shown
 from branchwise.orchestrator.backends.openai_request import prompt_bound
+from branchwise.orchestrator.backends.openai_way import way
 from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Suspended, Unreachable
 from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.usage import Usage
@@ -78,6 +80,7 @@ class Connection:
 
         session = self._session or self._open()
         limit = aiohttp.ClientTimeout(total=timeout_seconds)
+        way.set("kept")
         try:
             async with session.get(self._address(path), allow_redirects=False, timeout=limit) as response:
                 if response.status != 200:
@@ -96,13 +99,15 @@ class Connection:
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp
 
+        from branchwise.orchestrator.backends.openai_connector import Connector
+
         if self._closed:
             raise Suspended(f"the backend at {self.where!r} was closed")
         headers = {"Content-Type": "application/json"}
         if self._options.api_key is not None:
             headers["Authorization"] = f"Bearer {self._options.api_key.get_secret_value()}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            connector=Connector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(
                 total=self._options.timeout_seconds,
                 sock_connect=self._options.connect_timeout_seconds,
@@ -131,7 +136,7 @@ class Connection:
         message = f"{self.where}: {type(error).__name__}: {excerpt(reason)}"
         if isinstance(error, lasting):
             return BackendError(message)
-        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        if way.get() == "opening":
             return Unreachable(message, retryable=True)
         return (BackendError if isinstance(error, TimeoutError) else ConnectionLost)(message, retryable=True)
 
@@ -186,33 +191,37 @@ def sending(progress: Progress) -> Iterator[Usage]:
     progress.usage = before + _ONE_CALL
     try:
         yield before
-    except Unreachable:
-        progress.usage = before
+    except (Unreachable, asyncio.CancelledError):
+        if way.get() == "opening":
+            progress.usage = before
         raise
 
 
 async def _post(
     session: aiohttp.ClientSession, url: URL, body: bytes, headers: Mapping[str, str] | None
 ) -> aiohttp.ClientResponse:
-    """Send; and again at once if a connection is lost before the first byte of an answer.
+    """Send; and again at once if a kept connection is lost before the first byte of an answer.
 
-    A kept connection may be closed by the server just as it is used again (llama.cpp does so after each
-    stream): such a request was never read, and is neither a failure nor another call. Where the server is gone then,
-    it may have read it, and may have died of it: that is a connection lost, not a server that can't be reached.
+    It may be closed by the server just as it is used again (llama.cpp does so after each stream): such a request was
+    never read, and is neither a failure nor another call. What is lost by a new connection was read, and the server
+    may have died of it. So it may where the server is gone after a kept connection was lost: that, too, is a
+    connection lost, not a server that can't be reached.
     """
     import aiohttp
 
-    lost: aiohttp.ClientError | None = None
-    for _ in range(RESENDS + 1):
+    way.set("kept")
+    left = RESENDS
+    while True:
         data = body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body)
         try:
             return await session.post(url, data=data, headers=headers, allow_redirects=False)
-        except aiohttp.ClientConnectorError as error:
-            raise lost or error from None
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            lost = error
-    assert lost is not None
-    raise lost
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if way.get() == "opened" or not left:
+                raise
+            way.set("again")
+            left -= 1
 
 
 async def _follow(

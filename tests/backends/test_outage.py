@@ -6,6 +6,7 @@ import asyncio
 import random
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from branchwise.orchestrator.backends.limiting import Limited
@@ -138,6 +139,49 @@ async def test_a_call_that_kills_its_server_uses_up_its_tries(server: Server) ->
     await killer
     await raw.aclose()
     assert (server.seen.calls, account.spent.calls) == (2, 2)
+
+
+async def test_a_call_that_kills_a_server_which_is_back_at_once_uses_up_its_tries() -> None:
+    read = 0
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal read
+        await reader.readuntil(b"\r\n\r\n")
+        read += 1
+        writer.close()
+
+    account = Account("run", Limits(calls=100))
+    async with await asyncio.start_server(die, "127.0.0.1", 0) as dying:
+        raw = build(Options(url=f"http://127.0.0.1:{dying.sockets[0].getsockname()[1]}/v1", model="m"))
+        backend = Retrying(Metered(raw, Price()), 1, random.Random(0))
+        with scope(account=account), pytest.raises(ConnectionLost):
+            await backend.generate(ASKED)
+        await raw.aclose()
+    assert (read, account.spent.calls) == (2, 2)
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_call_that_is_cancelled_or_out_of_time_while_it_connects_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, cancelled: bool
+) -> None:
+    connecting = asyncio.Event()
+
+    async def never(*_: object, **__: object) -> None:
+        connecting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(aiohttp.resolver.DefaultResolver, "resolve", never)
+    raw = build(Options(url="http://away/v1", model="m", timeout_seconds=60 if cancelled else 0.1))
+    account = Account("run", Limits())
+    with scope(account=account):
+        task = asyncio.create_task(Metered(raw, Price()).generate(ASKED))
+        await connecting.wait()
+        if cancelled:
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError if cancelled else Unreachable):
+            await task
+    await raw.aclose()
+    assert account.spent.calls == 0
 
 
 async def test_models_of_one_server_share_its_outage() -> None:

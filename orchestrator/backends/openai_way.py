@@ -1,0 +1,11 @@
+"""The way by which a call of the current task goes: what a failure or a cancellation may have left at the server."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Literal
+
+Way = Literal["kept", "opening", "opened", "again"]
+"""By a kept connection; one is being opened, so nothing was sent yet; by that; again, since a kept one was lost."""
+
+way: ContextVar[Way] = ContextVar("way", default="kept")
