@@ -252,7 +252,8 @@ def build_backend(options: ModelOptions) -> Backend:
 
 
 def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[str, Backend]) -> Manifest:
-    resolved = loaded.workflow.model_dump(mode="json", exclude={"models": {"__all__": TRANSPORT}})
+    transport = {name: set(options.TRANSPORT) for name, options in loaded.workflow.models.items()}
+    resolved = loaded.workflow.model_dump(mode="json", exclude={"models": transport})
     world: World | None = getattr(task, "world", None)
     return Manifest(
         plan=json.loads(json.dumps(recordable(loaded), default=str)),
@@ -273,12 +274,6 @@ def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[st
         concurrency=settings.concurrency,
         id=secrets.token_hex(16),
     )
-
-
-TRANSPORT = {
-    "max_in_flight", "outage_seconds", "requests_per_second", "retries", "timeout_seconds", "turns", "url"
-}  # fmt: skip
-"""Options of models that say how they are reached, not what they answer: they may change on resume."""
 
 
 def _decoded(root: Trajectory, recorded: list[tuple[str, str]]) -> list[Decision]:

@@ -36,7 +36,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -67,6 +67,8 @@ BATCH_TOKENS = 128  # between two of them a prompt can be cancelled and others g
 
 class Options(ModelOptions):
     """Options of the embedded backend."""
+
+    TRANSPORT: ClassVar[frozenset[str]] = ModelOptions.TRANSPORT | {"threads"}
 
     kind: Literal["embedded"] = "embedded"
     model: str = Field(min_length=1, description="A model's name (`branchwise models`) or a GGUF file's path.")

@@ -28,6 +28,10 @@ class ServerOptions(ModelOptions):
     WORDLESS: ClassVar[frozenset[str]] = frozenset({"labels"})
     """Capabilities that can't be declared: this kind has no words for them in its requests."""
 
+    TRANSPORT: ClassVar[frozenset[str]] = ModelOptions.TRANSPORT | {
+        "url", "api_key", "connect_timeout_seconds", "first_byte_timeout_seconds", "streaming"
+    }  # fmt: skip
+
     model: str = Field(min_length=1, description="The model's name on that server.")
     api_key: SecretStr | None = Field(None, description="Sent as bearer token; write ${OPENAI_API_KEY}.")
     connect_timeout_seconds: float = Field(10.0, gt=0, description="Time to reach the server.")

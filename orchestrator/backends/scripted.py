@@ -12,7 +12,7 @@ import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,8 @@ PromptLogprobs = Callable[[Request], tuple[TokenLogprob, ...]]
 
 class Options(ModelOptions):
     """Options of the scripted backend."""
+
+    TRANSPORT: ClassVar[frozenset[str]] = ModelOptions.TRANSPORT | {"delay_seconds", "jitter_seconds"}
 
     kind: Literal["scripted"] = "scripted"
     answers: list[str] = Field(min_length=1, description="Answers to choose from by the draw's seed.")

@@ -32,6 +32,9 @@ class Options(ServerOptions):
     """Where the server is, or its replicas are; what it was started with; what is to be used of it."""
 
     WORDLESS: ClassVar[frozenset[str]] = frozenset()
+    TRANSPORT: ClassVar[frozenset[str]] = ServerOptions.TRANSPORT | {
+        "urls", "load_cap", "health_seconds", "priority", "stream_interval", "traceparent"
+    }  # fmt: skip
 
     kind: Literal["vllm_server"] = "vllm_server"
     url: str | None = Field(None, description="Base address, such as http://localhost:8000/v1.")

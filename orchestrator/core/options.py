@@ -33,7 +33,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -178,6 +178,11 @@ def dearest(prices: Iterable[Price]) -> Price:
 
 class ModelOptions(Options):
     """What every backend has besides its own options: limits, retries, price."""
+
+    TRANSPORT: ClassVar[frozenset[str]] = frozenset(
+        {"max_in_flight", "requests_per_second", "turns", "retries", "outage_seconds", "timeout_seconds"}
+    )
+    """Options that say where the model runs and how fast, never what it is asked: they may change on resume."""
 
     max_in_flight: int = Field(32, gt=0, description="Requests in flight at once to this model.")
     requests_per_second: float | None = Field(None, gt=0, description="Rate limit of requests sent.")
