@@ -1,7 +1,7 @@
 """Any server that speaks the OpenAI protocol, over HTTP: OpenAI, vLLM, SGLang, llama.cpp, gateways.
 
 1. The request becomes a body (openai_request.py) and is posted (openai_http.py).
-2. The answer is read as it comes (openai_answer.py); ``progress.usage`` grows with it.
+2. The answer is read (openai_answer.py); what it used is in ``progress.usage``, also where it broke off.
 3. Whatever goes wrong becomes a BackendError that says whether trying again may help (openai_errors.py).
 
 Cancelling the awaiting task closes the connection, upon which servers stop.

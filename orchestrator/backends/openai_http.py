@@ -15,7 +15,7 @@ import io
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from branchwise.orchestrator.backends.openai_answer import Answer, Events
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE_SECONDS = 4.0  # below uvicorn's 5: a connection that the server is just closing loses the request
 LARGE_BODY_BYTES = 2**20
 ERROR_BODY_BYTES = 2**16
+PARSED_BYTES = 2**16
 RESENDS = 2
 _ONE_CALL = Usage(calls=1)
 
@@ -167,8 +168,8 @@ async def exchange(
     """Post ``request``'s body and collect its draws in ``answer``, streamed or whole.
 
     ``progress.usage`` begins at what it held when the call began, so it adds up over tries. One call is counted
-    when it is sent; the prompt (estimated from above) when the first piece arrives; the server's own count
-    replaces the estimates.
+    when it is sent; the prompt (estimated from above) and the tokens that came when a stream is over or breaks off;
+    the server's own count replaces the estimates.
     """
 
     async def read(response: aiohttp.ClientResponse) -> None:
@@ -227,13 +228,27 @@ async def _post(
 async def _follow(
     response: aiohttp.ClientResponse, answer: Answer, progress: Progress, before: Usage, prompt_tokens: int
 ) -> None:
-    """Read a stream to its end: only then can its connection be used again."""
-    events = Events()
-    async for chunk in response.content.iter_any():
-        answer.take(events.feed(chunk))
+    """Read a stream to its end: only then can its connection be used again.
+
+    It is parsed in large pieces, most at once when they are over or broken off: nobody asks for it meanwhile, and
+    small pieces cost as much again.
+    """
+    events, received = Events(), bytearray()
+    try:
+        async for chunk in response.content.iter_any():
+            received += chunk
+            if len(received) > PARSED_BYTES:
+                answer.take(events.feed(bytes(received)))
+                received.clear()
+    except BaseException:
+        with suppress(BackendError):  # it may have broken off anywhere
+            answer.take(events.feed(bytes(received)))
+        raise
+    else:
+        answer.take(events.feed(bytes(received)) + events.close())
+    finally:
         seen = answer.usage or Usage(prompt_tokens, answer.pieces, calls=1, exact=False)
         progress.usage = before + seen
-    answer.take(events.close())
 
 
 def _total(draws: tuple[Draw, ...]) -> Usage:

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 from typing import Literal
 
 from branchwise.orchestrator.core.outlook import Outlook
@@ -30,6 +31,7 @@ Turns = Literal["fair", "arrival", "shortest_remaining", "value_of_information"]
 class Party:
     """The calls of one problem at one endpoint."""
 
+    name: str
     outlook: Outlook | None = None
     holds: int = 0
     served: int = 0
@@ -37,7 +39,7 @@ class Party:
 
 
 _FIRST: dict[Turns, Callable[[Party], tuple[float, ...]]] = {
-    "fair": lambda party: (party.holds, party.served),
+    "fair": attrgetter("holds", "served"),
     "shortest_remaining": lambda party: (_remaining(party.outlook), party.holds, party.served),
     "value_of_information": lambda party: (-_worth(party.outlook), party.holds, party.served),
 }
@@ -50,66 +52,77 @@ class Slots:
         self._free = count
         self._first = _FIRST.get(turns)
         self._parties: dict[str, Party] = {}
+        self._queued: dict[str, Party] = {}  # those of them whose calls wait
         self._given = 0
         self.waiting = 0
 
     async def acquire(self) -> str:
         """Take a slot, waiting for it if need be; gives back whose it is, for ``release``."""
-        name, party = self._party()
+        party = self._party()
         if self._free:
             self._free -= 1
             self._give(party)
-            return name
+            return party.name
         turn = asyncio.get_running_loop().create_future()
         party.queue.append(turn)
+        self._queued[party.name] = party
         self.waiting += 1
         try:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._forget(name)
+                if turn in party.queue:
+                    self._unqueue(party, turn)
+                    self._forget(party)
             else:  # the slot was ours already: cancelled in the same turn of the loop
-                self.release(name)
+                self.release(party.name)
             raise
         finally:
             self.waiting -= 1
-        return name
+        return party.name
 
     def release(self, name: str = "") -> None:
         """Give a slot back, and hand it on to whoever comes first of those who wait."""
-        self._parties[name].holds -= 1
-        waiting = [party for party in self._parties.values() if _trimmed(party.queue)]
-        if waiting:
-            party = min(waiting, key=self._first) if self._first is not None else waiting[0]
-            self._give(party)
-            party.queue.popleft().set_result(None)
+        own = self._parties[name]
+        own.holds -= 1
+        while self._queued:
+            party = self._next()
+            turn = party.queue[0]
+            self._unqueue(party, turn)
+            if not turn.done():
+                self._give(party)
+                turn.set_result(None)
+                break
+            self._forget(party)  # cancelled in this turn of the loop
         else:
             self._free += 1
-        self._forget(name)
+        self._forget(own)
 
-    def _party(self) -> tuple[str, Party]:
+    def _party(self) -> Party:
         if self._first is None:  # one queue for everybody
-            return "", self._parties.setdefault("", Party())
+            return self._parties.setdefault("", Party(""))
         scope = current_scope()
-        party = self._parties.setdefault(scope.problem_id, Party())
+        name = scope.problem_id
+        party = self._parties.get(name) or self._parties.setdefault(name, Party(name))
         party.outlook = scope.outlook
-        return scope.problem_id, party
+        return party
+
+    def _next(self) -> Party:
+        waiting = self._queued.values()
+        return min(waiting, key=self._first) if self._first is not None else next(iter(waiting))
 
     def _give(self, party: Party) -> None:
         self._given += 1
         party.holds, party.served = party.holds + 1, self._given
 
-    def _forget(self, name: str) -> None:
-        party = self._parties.get(name)  # None: others of its waiters were cancelled in the same turn
-        if party is not None and not party.holds and not _trimmed(party.queue):
-            del self._parties[name]
+    def _unqueue(self, party: Party, turn: asyncio.Future[None]) -> None:
+        party.queue.remove(turn)
+        if not party.queue:
+            del self._queued[party.name]
 
-
-def _trimmed(queue: deque[asyncio.Future[None]]) -> bool:
-    """Drop those in front who no longer wait; True where somebody does."""
-    while queue and queue[0].done():
-        queue.popleft()
-    return bool(queue)
+    def _forget(self, party: Party) -> None:
+        if not party.holds and not party.queue:
+            self._parties.pop(party.name, None)
 
 
 def _remaining(outlook: Outlook | None) -> float:

@@ -34,7 +34,8 @@ class Wording:
 
     def body(self, request: Request) -> bytes:
         """The body, encoded; raises BackendError where the server would answer something else than was asked."""
-        fields = fields_of(replace(sent(request), json_schema=None), self._dialect)
+        plain = replace(request, json_schema=None) if request.json_schema is not None else request
+        fields = fields_of(sent(plain), self._dialect)
         if (structure := structure_of(request)) is not None:
             fields["structured_outputs"] = structure
         if request.tools:

@@ -109,8 +109,9 @@ class VLLMServer:
         draws = await exchange(connection, path, body, asked, answer, progress, self._headers())
         if self._wording.wants_ids(asked):
             draws = tuple([await self._boundaries.checked(draw, connection) for draw in draws])
-        copies = request.n - asked.n
-        return draws + (replace(draws[0], usage=Usage(exact=draws[0].usage.exact)),) * copies
+        if copies := request.n - asked.n:
+            draws += (replace(draws[0], usage=Usage(exact=draws[0].usage.exact)),) * copies
+        return draws
 
     async def _pool(self, request: Request, connection: Connection, progress: Progress) -> tuple[Draw, ...]:
         path = pooling_path(request, self._options.outcome_endpoint)

@@ -56,9 +56,10 @@ class Request:
     def __post_init__(self) -> None:
         if (bool(self.messages) + (self.prompt is not None) + (self.token_ids is not None)) != 1:
             raise ValueError("a request holds exactly one of messages, prompt and token_ids")
-        if self.n < 1 or self.max_tokens < 1 - self.special:
+        special = self.special
+        if self.n < 1 or self.max_tokens < 1 - special:
             raise ValueError("n and max_tokens are at least 1")
-        if self.special:
+        if special:
             self._check_special()
 
     @property
@@ -183,6 +184,6 @@ def refuse_unknown(request: Request, capabilities: Capabilities) -> None:
 
 @dataclass(slots=True)
 class Progress:
-    """What a call has used so far: filled in while it streams, so that a cancelled call can be settled."""
+    """What a call has used: filled in however it ends, so that one that was cancelled or broke off can be settled."""
 
     usage: Usage = field(default_factory=Usage)

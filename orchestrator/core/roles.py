@@ -46,8 +46,8 @@ class Recommending(Search, Protocol):
 class Backend(Protocol):
     """A way to reach a model. ``generate`` returns exactly ``request.n`` draws or raises BackendError.
 
-    It streams underneath: ``progress.usage`` is kept up to date, and cancelling the awaiting task stops the
-    model. Wrappers have the same face.
+    However it ends, ``progress.usage`` then holds what it used: it streams underneath, and cancelling the awaiting
+    task stops the model. Wrappers have the same face.
     """
 
     @property

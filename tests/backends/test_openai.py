@@ -98,18 +98,29 @@ async def test_usage_is_estimated_and_flagged_if_the_server_gives_none(server: S
     assert draw.usage.prompt_tokens >= len("Solve 1 + 1.")
 
 
-async def test_progress_grows_while_it_streams(server: Server) -> None:
+async def test_progress_tells_what_a_cancelled_stream_has_used(server: Server) -> None:
     server.behaviour.length, server.behaviour.token_delay_seconds = 10_000, 0.001
     backend, progress = backend_for(server), Progress()
     task = asyncio.create_task(backend.generate(asked(max_tokens=10_000), progress))
-    await until(lambda: progress.usage.completion_tokens >= 5)
-    assert progress.usage.calls == 1
-    assert progress.usage.prompt_tokens > 0
-    assert not progress.usage.exact
+    await until(lambda: server.seen.tokens >= 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert progress.usage.calls == 1
+    assert progress.usage.prompt_tokens > 0
+    assert 3 <= progress.usage.completion_tokens <= server.seen.tokens
+    assert not progress.usage.exact
     await backend.aclose()
+
+
+@pytest.mark.parametrize("length", [50, 3_000])
+async def test_a_streams_text_is_whole_whatever_its_size(server: Server, length: int) -> None:
+    server.behaviour.length = length
+    backend, progress = backend_for(server), Progress()
+    (draw,) = await backend.generate(asked(max_tokens=length), progress)
+    await backend.aclose()
+    assert draw.usage.completion_tokens == length == len(draw.text.split())
+    assert progress.usage == draw.usage
 
 
 @pytest.mark.parametrize("streaming", [True, False])

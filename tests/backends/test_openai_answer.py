@@ -58,6 +58,15 @@ def test_any_split_of_the_stream_gives_the_same_draws(
     assert sum((d.usage for d in draws), Usage()).tokens == 14
 
 
+def test_what_comes_before_a_malformed_event_counts() -> None:
+    answer = Answer(Request(prompt="x"), "here")
+    usage = {"prompt_tokens": 3, "completion_tokens": 5}
+    good = json.dumps({"choices": [{"index": 0, "text": "a"}], "usage": usage}).encode()
+    with pytest.raises(BackendError, match="malformed"):
+        answer.take([good, good[:-9]])
+    assert answer.usage == Usage(3, 5, calls=1)
+
+
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5))
 def test_garbage_is_a_backend_error_and_nothing_else(data: bytes, cuts: list[int]) -> None:
     with pytest.raises(BackendError) as caught:
