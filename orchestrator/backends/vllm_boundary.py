@@ -16,12 +16,11 @@ that is only text together with others (a part of a character) does not agree, w
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import defaultdict
 from dataclasses import replace
 
-from branchwise.orchestrator.backends.openai_answer import MALFORMED
 from branchwise.orchestrator.backends.openai_http import Connection
+from branchwise.orchestrator.backends.vllm_tokens import text_of
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.request import Draw
 
@@ -58,13 +57,5 @@ class Boundaries:
         if token not in self._texts:
             async with self._asking[token]:
                 if token not in self._texts:
-                    self._texts[token] = await self._asked(token, connection)
+                    self._texts[token] = await text_of([token], self._model, connection)
         return self._texts[token]
-
-    async def _asked(self, token: int, connection: Connection) -> str:
-        body = json.dumps({"model": self._model, "tokens": [token]}).encode()
-        answer = await connection.post("detokenize", body)
-        try:
-            return str(json.loads(answer)["prompt"])
-        except MALFORMED as error:
-            raise BackendError(f"{connection.where}: malformed answer of /detokenize") from error

@@ -18,6 +18,7 @@ from typing import Any, Final
 from branchwise.orchestrator.backends.openai_answer import MALFORMED, usage_of
 from branchwise.orchestrator.backends.openai_http import Connection
 from branchwise.orchestrator.backends.openai_request import wire
+from branchwise.orchestrator.backends.vllm_tokens import ids_of
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.request import Draw, Request, TokenLogprob
 
@@ -50,26 +51,19 @@ class Labels:
         if request.token_ids is not None:
             return request.token_ids
         if request.prompt is not None:
-            return await self._tokens({"prompt": request.prompt}, connection)
+            return await ids_of({"prompt": request.prompt}, self._model, connection)
         continued = request.messages[-1].role == "assistant"
         messages = [item for message in request.messages for item in wire(message)]
         chat = {"add_generation_prompt": not continued, "continue_final_message": continued}
-        return await self._tokens({"messages": messages, **chat}, connection)
+        return await ids_of({"messages": messages, **chat}, self._model, connection)
 
     async def _id(self, label: str, connection: Connection) -> int:
         if label not in self._ids:
-            ids = await self._tokens({"prompt": label, "add_special_tokens": False}, connection)
+            ids = await ids_of({"prompt": label, "add_special_tokens": False}, self._model, connection)
             if len(ids) != 1:
                 raise BackendError(f"the label {label!r} is {len(ids)} tokens of {self._model!r}, and has to be one")
             self._ids[label] = ids[0]
         return self._ids[label]
-
-    async def _tokens(self, asked: dict[str, Any], connection: Connection) -> tuple[int, ...]:
-        answer = await connection.post("tokenize", json.dumps({"model": self._model, **asked}).encode())
-        try:
-            return tuple(map(int, json.loads(answer)["tokens"]))
-        except MALFORMED as error:
-            raise BackendError(f"{connection.where}: malformed answer of /tokenize") from error
 
 
 def labelled(request: Request, answer: bytes, where: str) -> Draw:
