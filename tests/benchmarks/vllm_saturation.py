@@ -36,9 +36,11 @@ from branchwise.orchestrator.backends.openai_http import Connection
 from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.trajectory import Trajectory
 
+BEST_OF_8 = {"kind": "best_of_n", "n": 8, "batch": 8}
 SEARCHES: dict[str, dict[str, Any]] = {
-    "best-of-8": {"kind": "best_of_n", "n": 8, "batch": 8},
-    "beam": {"kind": "beam", "width": 2, "expansions": 4, "depth": 4},
+    "best-of-8": {"algorithm": BEST_OF_8},
+    "best-of-8, together": {"algorithm": BEST_OF_8, "together": True},
+    "beam": {"algorithm": {"kind": "beam", "width": 2, "expansions": 4, "depth": 4}},
 }
 METRIC = re.compile(r"^vllm:generation_tokens_total(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
@@ -86,13 +88,7 @@ def workflow(plan: Plan) -> dict[str, Any]:
               "step_separator": "\n", "max_tokens": plan.max_tokens,
               "max_step_tokens": plan.max_tokens // 4}  # fmt: skip
     reward = {"kind": "rule", "callable": "tests.benchmarks.vllm_saturation:length"}
-    node = {
-        "kind": "search",
-        "algorithm": SEARCHES[plan.search],
-        "policy": policy,
-        "reward": reward,
-        "select": "naive",
-    }
+    node = {"kind": "search", "policy": policy, "reward": reward, "select": "naive", **SEARCHES[plan.search]}
     return {"models": {"policy": served}, "nodes": {"search": node}}
 
 
@@ -106,7 +102,7 @@ def problems(plan: Plan, number: int) -> list[Problem]:
 
 async def searched(plan: Plan, number: int) -> None:
     """The search, as anybody would run it; SystemExit where a call of it fails."""
-    results = await solve_batch(problems(plan, number), workflow(plan), seed=number, concurrency=plan.problems)
+    results = await solve_batch(problems(plan, number), workflow(plan), seed=number, concurrency=2 * plan.at_once)
     failed = [failure.message for result in results for failure in result.failures]
     if failed:
         raise SystemExit(f"{plan.search}: {len(failed)} calls failed, the first: {failed[0]}")
@@ -191,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://localhost:8000/v1", help="a vLLM server that writes")
     parser.add_argument("--model", required=True, help="the name under which it serves")
-    parser.add_argument("--problems", type=int, default=32)
+    parser.add_argument("--problems", type=int, default=96)
     parser.add_argument("--at-once", type=int, default=32, help="requests in flight")
     parser.add_argument("--max-tokens", type=int, default=96)
     parser.add_argument("--pairs", type=int, default=5)
@@ -207,9 +203,9 @@ def main() -> None:
     if given.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
-    print(f"{'search':<10} {'requests':>8} {'tokens':>7} {'tokens/s':>9} {'bare':>9} {'share':>6}")
+    print(f"{'search':<19} {'requests':>8} {'tokens':>7} {'tokens/s':>9} {'bare':>9} {'share':>6}")
     for row in rows:
-        print(f"{row.search:<10} {row.requests:8} {row.tokens:7.0f} {row.tokens_per_second:9.0f} "
+        print(f"{row.search:<19} {row.requests:8} {row.tokens:7.0f} {row.tokens_per_second:9.0f} "
               f"{row.bare_tokens_per_second:9.0f} {row.share:6.3f}")  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from branchwise.orchestrator.cli import main
+from tests.benchmarks.vllm_saturation import SEARCHES
 from tests.vllm.server import Server
 from tests.vllm.stories import BEAM, BY_PROCESS, flow, judged
 
@@ -68,10 +69,10 @@ def test_gpu_check_runs_on_the_cpu(policy: Server, note: list[str]) -> None:
 def test_saturation_counts_the_same_requests(policy: Server, note: list[str]) -> None:
     small = ("--problems", "8", "--pairs", "1", "--json")
     rows = json.loads(ran("tests.benchmarks.vllm_saturation", "--url", policy.url, "--model", policy.name, *small))
-    assert [row["search"] for row in rows] == ["best-of-8", "beam"]
+    assert [row["search"] for row in rows] == list(SEARCHES)
     for row in rows:
         note.append(
             f"{row['search']}: {row['tokens_per_second']:.0f} tokens/s, bare {row['bare_tokens_per_second']:.0f}"
         )
-        assert row["requests"] > 8
+        assert row["requests"] >= 8
         assert row["share"] > 0
