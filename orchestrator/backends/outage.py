@@ -3,7 +3,8 @@
 1. A call that can't reach a server which has answered before begins the outage. A server that never answered is
    more likely a wrong address: that costs tries, like any failure.
 2. All calls wait, a quarter of a second and then twice as long each time, at most five seconds; then they all try.
-3. Whoever gets an answer ends the outage. After ``patience_seconds`` it costs tries again.
+3. Whoever gets an answer ends the outage. After ``patience_seconds`` it costs tries again. Time goes on only while
+   somebody waits, or tries again in vain: a call that comes much later finds what patience was left.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Outage:
         self._patience, self._sleep, self._clock, self._where = patience_seconds, sleep, clock, where
         self._answered = False
         self._began: float | None = None
+        self._waiting, self._waited, self._counted_to = 0, 0.0, 0.0
         self._pause = BASE_SECONDS
         self._until = -math.inf
 
@@ -41,20 +43,38 @@ class Outage:
         while self._began is not None and (pause := self._until - self._clock()) > 0:
             await self._sleep(pause)
 
-    def met(self, error: Exception) -> bool:
-        """The server can't be reached. Whether to wait for it; if not, this is a failure like any other."""
-        now = self._clock()
+    def met(self, error: Exception, again: bool) -> bool:
+        """The server can't be reached, ``again`` if the call was told to wait before.
+
+        Returns whether to wait, and to ``leave`` some time; if not, this is a failure like any other.
+        """
         if not self._answered:
             return False
+        now = self._count()
         if self._began is None:
-            self._began, self._pause = now, BASE_SECONDS
+            self._began, self._waited, self._pause = now, 0.0, BASE_SECONDS
             _log.warning("%s is away, calls wait up to %g s: %s", self._where, self._patience, error)
-        if now >= self._began + self._patience:
+        left = self._patience - self._waited
+        if left <= 0:
             return False
         if now >= self._until:
-            self._until = now + self._pause
+            self._until = now + min(self._pause, left)
             self._pause = min(CAP_SECONDS, 2 * self._pause)
+        self._waiting += not again
         return True
+
+    def leave(self) -> None:
+        """A call that was told to wait has come to its end."""
+        self._count()
+        self._waiting -= 1
+
+    def _count(self) -> float:
+        """Add the time since the last look if somebody has waited; now."""
+        now = self._clock()
+        if self._waiting:
+            self._waited += now - self._counted_to
+        self._counted_to = now
+        return now
 
     def end(self) -> None:
         """The server has answered."""

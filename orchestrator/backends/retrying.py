@@ -58,26 +58,31 @@ class Retrying(Wrapping):
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """As the inner backend; raises the last try's error."""
         progress = progress or Progress()
-        failures = 0
-        while True:
-            await self._outage.pass_by()
-            calls = progress.usage.calls
-            try:
-                draws = await self._backend.generate(request, progress)
-                self._outage.end()
-                return draws
-            except BackendError as error:
-                if isinstance(error, Unreachable):
-                    if self._outage.met(error):
-                        continue
-                elif progress.usage.calls == calls:
-                    progress.usage += Usage(calls=1)
-                pause = self._pause(error, failures)
-                if pause is None:
-                    raise
-                failures += 1
-                _log.info("try %d of %d failed, next in %.2f s: %s", failures, self._retries + 1, pause, error)
-            await self._sleep(pause)
+        failures, waits = 0, False
+        try:
+            while True:
+                await self._outage.pass_by()
+                calls = progress.usage.calls
+                try:
+                    draws = await self._backend.generate(request, progress)
+                    self._outage.end()
+                    return draws
+                except BackendError as error:
+                    if isinstance(error, Unreachable):
+                        if self._outage.met(error, waits):
+                            waits = True
+                            continue
+                    elif progress.usage.calls == calls:
+                        progress.usage += Usage(calls=1)
+                    pause = self._pause(error, failures)
+                    if pause is None:
+                        raise
+                    failures += 1
+                    _log.info("try %d of %d failed, next in %.2f s: %s", failures, self._retries + 1, pause, error)
+                await self._sleep(pause)
+        finally:
+            if waits:
+                self._outage.leave()
 
     def _pause(self, error: BackendError, failures: int) -> float | None:
         """Seconds to wait before the next try, or None to give up."""

@@ -18,6 +18,7 @@ from branchwise.orchestrator.core.budget import Account, Limits
 from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Unreachable
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.problem import problem
+from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.session import Settings, as_task, open_session
 from branchwise.orchestrator.workflow.load import read_workflow
@@ -37,6 +38,16 @@ class Time:
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.now += seconds
+
+
+class Dropping(Failing):
+    """It takes ten seconds to see that there is no connection."""
+
+    time = Time()
+
+    async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
+        self.time.now += 10
+        return await super().generate(request, progress)
 
 
 def waiting(raw: Failing, patience_seconds: float, retries: int = 0) -> tuple[Retrying, Time]:
@@ -62,8 +73,37 @@ async def test_patience_has_an_end_after_which_it_costs_tries() -> None:
     for _ in range(2):
         with pytest.raises(Unreachable):
             await backend.generate(ASKED)
-    assert 10 <= time.now <= 10 + CAP_SECONDS + 2 * 0.25
+    assert sum(time.pauses[:6]) == 10
+    assert time.now <= 10 + 2 * 0.25
     assert raw.calls == 1 + 6 + 2 + 2  # at once; after 0.25 to 12.75 s; two tries; two tries
+
+
+async def test_time_goes_on_only_while_somebody_waits() -> None:
+    raw = Failing()
+    backend, time = waiting(raw, 10)
+    await backend.generate(ASKED)
+    for _ in range(3):
+        raw.errors = [AWAY, asyncio.CancelledError()]
+        with pytest.raises(asyncio.CancelledError):
+            await backend.generate(ASKED)
+        time.now += 3600
+    raw.errors = [AWAY] * 100
+    with pytest.raises(Unreachable):
+        await backend.generate(ASKED)
+    assert time.pauses == [0.25, 0.5, 1, 2, 4, 10 - 7.75]
+
+
+async def test_a_host_that_drops_what_is_sent_uses_up_patience_while_it_is_tried() -> None:
+    raw = Dropping()
+    backend, time = waiting(raw, 60)
+    raw.time = time
+    await backend.generate(ASKED)
+    for patience in (60, 0):
+        began = time.now
+        raw.errors = [AWAY] * 100
+        with pytest.raises(Unreachable):
+            await backend.generate(ASKED)
+        assert patience + 10 <= time.now - began <= patience + 20  # the first try, and the last
 
 
 async def test_a_server_that_never_answered_costs_tries() -> None:
