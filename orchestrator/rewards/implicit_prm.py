@@ -91,7 +91,7 @@ class ImplicitReward:
         return self.model, self.reference
 
     async def _score(self, trajectory: Trajectory) -> Judgement:
-        if not trajectory.text:
+        if not trajectory.text.strip():
             return failed("nothing was written that could be judged", self.source)
         request = self._request(trajectory)
         try:

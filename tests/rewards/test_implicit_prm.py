@@ -71,6 +71,36 @@ async def test_both_models_are_asked_the_same_for_their_prompts_tokens(style: st
         assert request.prompt == "Q\nabc\ndef"
 
 
+@pytest.mark.parametrize("steps", [("a b\n\n",), ("a b\n\n", "c\n\n"), ("a b\n\n", "c\n\n", "d")])
+async def test_a_template_that_trims_the_message_leaves_an_unfinished_prefix_its_value(
+    steps: tuple[str, ...],
+) -> None:
+    """As Llama 3's does, and those that add a mark of the end."""
+
+    def trimming(logprob: float) -> Callable[[Request], Draw]:
+        def draw(request: Request) -> Draw:
+            rendered = "".join(f"<{each.role}>{each.text.strip()}" for each in request.messages)
+            told = tuple(TokenLogprob(token, logprob) for token in (*rendered, "<|eot|>"))
+            return Draw("", "length", Usage(calls=1), prompt_logprobs=told)
+
+        return draw
+
+    parts = parts_of({"trained": Pooling(trimming(-1.0)), "base": Pooling(trimming(-2.0))})
+    found = await judgement(built(parts, **(WRITTEN | {"coefficient": 1.0})), solution(*steps))
+    kept = [len(step) for step in (*steps[:-1], steps[-1].strip())]
+    assert found.step_values == pytest.approx(kept)
+
+
+async def test_white_space_alone_is_a_failure_that_costs_nothing() -> None:
+    trained = Pooling(TRAINED)
+    found = await judgement(
+        built(parts_of({"trained": trained, "base": trained}), **WRITTEN), solution("\n\n", text="Q")
+    )
+    assert found.failure is not None
+    assert "nothing was written" in found.failure.message
+    assert trained.asked == []
+
+
 async def test_what_can_not_be_scored_fails_with_the_reason() -> None:
     def dead(request: Request) -> Draw:
         raise BackendError("no answer")

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from branchwise.orchestrator.core.request import TokenLogprob
@@ -60,8 +60,65 @@ def test_the_solution_is_where_it_stands_last() -> None:
 def test_a_character_spread_over_several_tokens_is_looked_past() -> None:
     tokens = ["Q", "\n", "so ", "\ufffd", "\ufffd", "\n", "ok", "<end>"]
     assert span_of(tokens, ["so 😀\n", "ok"]) == Span(2, (4, 5))
+    assert span_of(["Q", "\ufffd", "\ufffd"], ["😀"]) == Span(1, (2,))
+
+
+def test_tokens_of_spread_characters_belong_to_the_step_that_they_are_in() -> None:
+    tokens = ["é", "\n", "", "ok", "\n", "\ufffd", "\ufffd", "ö", "<end>"]
+    assert span_of(tokens, ["ok\n", "😀ö"]) == Span(2, (3, 6))
+    assert span_of([*tokens[:-1], "\n", "x"], ["ok\n", "😀ö\n", "x"]) == Span(2, (3, 7, 8))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "steps"),
+    [
+        (["Q", "é", "\n", "A"], ["😀"]),  # every character is spelled, and none is the solution's
+        (["Q", "\n", "\ufffd", "\ufffd", "é", "5"], ["😀", "é5"]),  # which of the parts end the first step?
+    ],
+)
+def test_where_spread_characters_leave_it_open_it_is_a_failure(tokens: list[str], steps: list[str]) -> None:
+    with pytest.raises(ValueError, match="don't spell the solution"):
+        span_of(tokens, steps)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "steps", "span"),
+    [
+        (["Q", "\n", "a", "."], ["a.\n\n"], Span(2, (2,))),
+        (["Q", "\n", "a", ".\n\n", "b"], ["a.\n\n", "b\n\n"], Span(2, (2, 3))),
+        (["Q", "\n", "a", ".", "\n\nb"], ["a.\n\n", "b\n\n"], Span(2, (3, 3))),
+        (["Q", "\n", "a", ".", "<|eot|>"], ["a.\n\n"], Span(2, (2,))),
+        (["Q", "\n", "a", ".\n", "<|im_end|>", "\n"], ["a.\n\n"], Span(2, (2,))),
+        (["Q", "\n", "a", ".", "\n\n<|eot|>"], ["a.\n\n"], Span(2, (3,))),  # merged: the step's, as it begins in it
+        (["Q", "\n", "a", "\n", "b", "<e>"], ["a\n", "b\n", "\n"], Span(2, (2, 3, 3))),
+        (["Q", "\n", "a", "\n\n\n", "<e>"], ["a\n", "\n\n"], Span(2, (2, 2))),
+        (["Q", "\n", "a", " b", "<e>"], ["\n", " a", " b "], Span(2, (0, 1, 2))),
+        (["Q", "\n", " ", "a"], [" ", "a"], Span(2, (1, 2))),
+        (["5\n\n", "is", "it", "?", "5"], ["5\n\n"], Span(4, (1,))),  # not the one in the prompt
+        (["Q", "\n", "\ufffd", "\ufffd", "a", "<e>"], ["😀a\n"], Span(2, (3,))),
+    ],
+)
+def test_white_space_around_the_solution_counts_as_far_as_the_template_left_it(
+    tokens: list[str], steps: list[str], span: Span
+) -> None:
+    assert span_of(tokens, steps) == span
+
+
+def test_an_answer_that_a_mark_of_the_template_spells_is_not_the_mark() -> None:
+    """Command's templates end a turn with one token of many capitals."""
+    assert span_of(["A", " or", " E", "?\n", "E", "<|END_OF_TURN_TOKEN|>"], ["E"]) == Span(4, (1,))
+    assert span_of(["?\n", "end", "<|im_end|>", "<|im_end|>"], ["end\n"]) == Span(1, (1,))
+
+
+@pytest.mark.parametrize("steps", [["\n"], [" ", "\n"], [""], []])
+def test_nothing_but_white_space_is_no_solution(steps: list[str]) -> None:
     with pytest.raises(ValueError, match="don't spell"):
-        span_of(["Q", "\ufffd", "\ufffd"], ["😀"])
+        span_of(["Q", "\n", " ", "\n"], steps)
+
+
+def test_a_solution_without_a_token_of_its_own_is_a_failure_and_no_zero() -> None:
+    with pytest.raises(ValueError, match="no token of its own"):
+        span_of(["Q", ": ", "answer 5"], ["5"])
 
 
 def test_what_the_reference_finds_impossible_is_floored() -> None:
@@ -82,9 +139,27 @@ def test_tokens_have_to_be_the_same_and_the_solutions(model: list[str], referenc
 def test_every_token_of_the_solution_belongs_to_one_step(text: str, cuts: list[int], borders: list[int]) -> None:
     tokens = ["Q\x00", *(text[a:b] for a, b in pairwise(sorted({0, len(text), *(c for c in cuts if c < len(text))})))]
     steps = [text[a:b] for a, b in pairwise(sorted({0, len(text), *(c for c in borders if c < len(text))}))]
+    assume(text.strip())
     span = span_of(tokens, steps)
     assert span.ends[-1] == len(tokens) - span.first
     assert list(span.ends) == sorted(span.ends)
+
+
+@given(
+    st.text(min_size=1, max_size=20), st.lists(st.integers(0, 20), max_size=4), st.lists(st.text(" \n", max_size=3))
+)
+def test_a_template_that_trims_changes_the_outer_white_space_only(
+    text: str, borders: list[int], spaces: list[str]
+) -> None:
+    """Tokens are characters: a step's are those of it that the trimmed text still has."""
+    cuts = sorted({0, len(text), *(border for border in borders if border < len(text))})
+    steps = [*spaces, *(text[a:b] for a, b in pairwise(cuts)), *spaces]
+    solution = "".join(steps)
+    assume(solution.strip())
+    span = span_of(["Q", "\x00", *solution.strip(), "<e>"], steps)
+    lead = len(solution) - len(solution.lstrip())
+    reached = (len("".join(steps[: k + 1])) - lead for k in range(len(steps)))
+    assert span == Span(2, tuple(min(max(count, 0), len(solution.strip())) for count in reached))
 
 
 @given(st.lists(st.text()), st.lists(st.text()))
