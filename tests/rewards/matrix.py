@@ -48,6 +48,9 @@ TRAINED: Final = {
 }
 """Rows that ran on a trained model under every search too, and where."""
 
+ONCE: Final = {"outcome_model, reranker": "[a tiny classifier on vLLM](../tests/vllm/stories.py)"}
+"""Rows that ran on a trained model under best-of-N alone, and where."""
+
 EXACT: Final = ("calculator", "rule")
 """Rows that ask no model: what is tried is the reward itself."""
 
@@ -168,4 +171,6 @@ def table() -> str:
 def _ran_on(name: str) -> str:
     if name in TRAINED:
         return f"scripted answers; trained: {TRAINED[name]}"
+    if name in ONCE:
+        return f"scripted answers; trained, best-of-N only: {ONCE[name]}"
     return "no model is asked" if name in EXACT else "scripted answers only"

@@ -17,6 +17,7 @@ import pytest
 from branchwise.orchestrator.backends.pulling import pull
 from branchwise.orchestrator.core.errors import ConfigError
 from tests.vllm.server import Server
+from tests.vllm.spans import Collector
 
 MODELS = Path(__file__).parents[2] / "tasks" / "arithmetic" / "models"
 EXACT, POOLING = ("--dtype", "float32"), ("--runner", "pooling")
@@ -56,10 +57,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 class Fleet:
-    """Makes servers and keeps them to be killed. ``notes`` are lines for the summary."""
+    """Makes servers and keeps them to be killed. ``notes`` are lines for the summary; spans go to ``collector``."""
 
-    def __init__(self, python: Path, logs: Path, started: list[Server], notes: list[str]) -> None:
-        self.python, self.notes = python, notes
+    def __init__(
+        self, python: Path, logs: Path, started: list[Server], notes: list[str], collector: Collector
+    ) -> None:
+        self.python, self.notes, self.collector = python, notes, collector
         self._logs, self._started = logs, started
 
     def start(self, folder: Path, name: str, *arguments: str) -> Server:
@@ -72,8 +75,10 @@ class Fleet:
 
 
 def policy_server(fleet: Fleet) -> Server:
-    """The arithmetic policy."""
-    return fleet.start(MODELS / "policy", "arithmetic-policy", *EXACT, "--enable-prompt-tokens-details")
+    """The arithmetic policy, which obeys priorities."""
+    name = "arithmetic-policy"
+    told = ("--enable-prompt-tokens-details", "--scheduling-policy", "priority", *fleet.collector.arguments(name))
+    return fleet.start(MODELS / "policy", name, *EXACT, *told)
 
 
 def spare_server(fleet: Fleet) -> Server:
@@ -87,8 +92,11 @@ def labels_server(fleet: Fleet) -> Server:
 
 
 def outcome_server(fleet: Fleet) -> Server:
-    """The arithmetic outcome model."""
-    return fleet.start(MODELS / "outcome", "arithmetic-outcome", *EXACT, *POOLING)
+    """The arithmetic outcome model; as a reranker it reads query and document as the two turns of a conversation."""
+    name, folder = "arithmetic-outcome", MODELS / "outcome"
+    template = json.loads((folder / "tokenizer_config.json").read_text())["chat_template"]
+    told = ("--chat-template", template, *fleet.collector.arguments(name))
+    return fleet.start(folder, name, *EXACT, *POOLING, *told)
 
 
 def process_server(fleet: Fleet) -> Server:
@@ -123,11 +131,13 @@ SERVERS = {"policy": policy_server, "spare": spare_server, "labels": labels_serv
 def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Every server that it starts is killed at the end."""
     started, notes = request.config.stash[STARTED], request.config.stash[NOTES]
-    try:
-        yield Fleet(request.config.getoption("--vllm"), tmp_path_factory.mktemp("vllm"), started, notes)
-    finally:
-        for server in started:
-            server.kill()
+    with Collector() as collector:
+        try:
+            logs = tmp_path_factory.mktemp("vllm")
+            yield Fleet(request.config.getoption("--vllm"), logs, started, notes, collector)
+        finally:
+            for server in started:
+                server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.vllm.cassette import Cassette, Deck
 from tests.vllm.conftest import Fleet, outcome_server, policy_server, process_server
 from tests.vllm.server import Server
+from tests.vllm.spans import Collector
 from tests.vllm.stories import STORIES
 
 SERVERS = {"policy": policy_server, "outcome": outcome_server, "process": process_server}
@@ -42,8 +43,8 @@ def main() -> None:
     parser.add_argument("--vllm", type=Path, required=True, help="the Python of an environment that has vLLM")
     given = parser.parse_args()
     started = list[Server]()
-    with tempfile.TemporaryDirectory() as logs:
-        fleet = Fleet(given.vllm, Path(logs), started, [])
+    with tempfile.TemporaryDirectory() as logs, Collector() as collector:
+        fleet = Fleet(given.vllm, Path(logs), started, [], collector)
         try:
             servers = {name: start(fleet) for name, start in SERVERS.items()}
             asyncio.run(record({name: server.wait() for name, server in servers.items()}))

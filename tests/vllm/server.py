@@ -29,6 +29,8 @@ SETTINGS = {
     "TORCHDYNAMO_DISABLE": "1",  # or the first request waits most of a minute for a compiler
     "VLLM_SERVER_DEV_MODE": "1",  # for /reset_prefix_cache
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+    "OTEL_BSP_SCHEDULE_DELAY": "200",  # milliseconds until spans are sent
 }
 ARGUMENTS = ("--host", "127.0.0.1", "--enforce-eager", "--block-size", "32", "--max-num-seqs", "32",
              "--num-gpu-blocks-override", "1024")  # fmt: skip

@@ -19,6 +19,7 @@ POLICY = {"kind": "solver", "model": "policy", "style": "completion", "prompt": 
 BEST_OF_8 = {"kind": "best_of_n", "n": 8, "batch": 8}
 BEAM = {"kind": "beam", "width": 2, "expansions": 4, "depth": 5}
 BY_OUTCOME = {"kind": "outcome_model", "model": "judge"}
+BY_RERANKER = BY_OUTCOME | {"ask": "score"}
 BY_PROCESS = {"kind": "process_model", "model": "judge", "step_tag": "#", "style": "completion", "reducer": "min"}
 PROBLEMS = 12
 
@@ -87,9 +88,19 @@ def beam_by_calculator(servers: Servers) -> str:
 
 def best_of_8_by_outcome_model(servers: Servers) -> str:
     """Eight answers, the outcome model chooses."""
-    workflow = judged(BEST_OF_8, servers["policy"], servers["outcome"], BY_OUTCOME)
+    return better_than_one_answer(chosen(servers, BY_OUTCOME))
+
+
+def best_of_8_by_reranker(servers: Servers) -> str:
+    """Eight answers, the same model chooses as a reranker: how well does an answer go with its problem?"""
+    return better_than_one_answer(chosen(servers, BY_RERANKER))
+
+
+def chosen(servers: Servers, reward: dict[str, Any]) -> dict[str, Any]:
+    """Eight answers, of which the outcome model's server chooses one."""
+    workflow = judged(BEST_OF_8, servers["policy"], servers["outcome"], reward)
     workflow["nodes"]["search"]["select"] = "naive"
-    return better_than_one_answer(workflow)
+    return workflow
 
 
 def beam_by_process_model(servers: Servers) -> str:
@@ -108,5 +119,6 @@ def doctor(servers: Servers) -> str:
 
 
 STORIES: tuple[Story, ...] = (
-    best_of_8_by_calculator, beam_by_calculator, best_of_8_by_outcome_model, beam_by_process_model, doctor,
+    best_of_8_by_calculator, beam_by_calculator, best_of_8_by_outcome_model, best_of_8_by_reranker,
+    beam_by_process_model, doctor,
 )  # fmt: skip

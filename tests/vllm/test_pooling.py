@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from branchwise.orchestrator.backends.vllm_server import Options, build
+from branchwise.orchestrator.core.errors import ContextOverflow
+from branchwise.orchestrator.core.request import Request
 from branchwise.tasks.arithmetic.generator import evaluation_chains
 from tests.vllm.server import Server, post
 
@@ -23,7 +28,12 @@ TAGGED = [f"{problem}\n" + "".join(f"{step}#" for step in steps) for problem, st
 
 def reference(server: Server, texts: list[str]) -> list[Any]:
     """The logits that transformers computes from the same folder."""
-    command = [str(server.python), str(Path(__file__).with_name("reference.py")), str(server.folder)]
+    return _computed(server.python, server.folder, tuple(texts))
+
+
+@cache
+def _computed(python: Path, folder: Path, texts: tuple[str, ...]) -> list[Any]:
+    command = [str(python), str(Path(__file__).with_name("reference.py")), str(folder)]
     ran = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, timeout=200)
     assert ran.returncode == 0, ran.stderr
     found: list[Any] = json.loads(ran.stdout)
@@ -40,6 +50,20 @@ def test_raw_outcome_scores_are_transformers_logits(outcome: Server, note: list[
     assert classified == pytest.approx(expected, abs=TOLERANCE)
     assert pooled == pytest.approx(expected, abs=TOLERANCE)
     assert min(classified[1::2]) > max(classified[::2])  # every second one is right
+
+
+async def test_a_reranker_gives_transformers_logits_and_cuts_nothing_off(outcome: Server, note: list[str]) -> None:
+    backend = build(Options(url=outcome.url, model=outcome.name, runner="pooling"))
+    asked = [Request(prompt=query, document="\n".join(steps), pooling="score", max_tokens=0)
+             for query, steps in SOLUTIONS]  # fmt: skip
+    found = [(await backend.generate(request))[0].values for request in asked]
+    expected = [row[0] for row in reference(outcome, WHOLE)]
+    worst = max(abs(got - want) for ((got,),), want in zip(found, expected, strict=True))
+    note.append(f"reranker's scores against transformers: at most {worst:.1e} apart over {len(expected)} pairs")
+    assert [rows[0][0] for rows in found] == pytest.approx(expected, abs=TOLERANCE)
+    with pytest.raises(ContextOverflow, match="maximum context length is 256"):
+        await backend.generate(replace(asked[0], document="1+1=2\n" * 50))
+    await backend.aclose()
 
 
 def test_a_chat_is_scored_as_the_plain_text(outcome: Server) -> None:
