@@ -3,31 +3,29 @@
 1. Which capabilities a model is needed for is what `branchwise check` knows, too.
 2. A model behind an address: who listens there, and under which names does it serve?
 3. One small request for each capability (trials.py), through the same backend that a run would use.
-4. A short burst, for its speed.
-5. From what was seen: what to change.
+4. Each reward and each judge of pairs over models that are well judges a small solution (rehearsal.py).
+5. A short burst for each model's speed: of tokens; of a model that scores, what it was just asked for.
+6. From what was seen: what to change.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
 from branchwise.orchestrator.backends.listening import Listener, listener
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
-from branchwise.orchestrator.core.message import assistant, user
 from branchwise.orchestrator.core.options import ModelOptions
-from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.rehearsal import TRY_SECONDS, Rehearsed, Witness, rehearsed
 from branchwise.orchestrator.trials import Speed, Tried, plain, speed, tried
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.validate import needs_of, parts_of
-
-TRY_SECONDS = 60.0
-PROBLEM, SOLUTION = "1+1", "1+1=2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,31 @@ class Examined:
         return not self.advice
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All models, and the rewards and judges over those that are well."""
+
+    models: tuple[Examined, ...]
+    judged: tuple[Rehearsed, ...]
+
+    @property
+    def advice(self) -> list[str]:
+        """What to change, and where."""
+        lost = [each for each in self.judged if each.wrong]
+        return [
+            *(line for one in self.models for line in one.advice),
+            *(f"{each.place}: {each.kind} can't judge a solution of two steps: {each.wrong}" for each in lost),
+        ]
+
+    @property
+    def unseen(self) -> list[str]:
+        """What can't be seen from here."""
+        return [
+            *(line for one in self.models for line in one.unseen),
+            *(each.unseen for each in self.judged if each.unseen),
+        ]
+
+
 def needs(loaded: Loaded) -> dict[str, frozenset[str]]:
     """The capabilities that the workflow needs, by model; none for a model that nobody uses.
 
@@ -62,54 +85,45 @@ def needs(loaded: Loaded) -> dict[str, frozenset[str]]:
     return {name: frozenset(found[name]) for name in loaded.workflow.models}
 
 
-def numbers(loaded: Loaded, model: str) -> Request | None:
-    """What the first reward over this pooling model would ask it for, about a solution of one step."""
-    for _, _, options in parts_of(loaded.workflow):
-        if getattr(options, "model", None) != model:
-            continue
-        tag: str = getattr(options, "step_tag", "")
-        if getattr(options, "ask", "") == "score":
-            return Request(prompt=PROBLEM, document=SOLUTION, pooling="score", max_tokens=0)
-        if getattr(options, "style", "completion") == "chat":
-            said = (user(PROBLEM), assistant(SOLUTION + tag))
-            return Request(messages=said, pooling="token_classify" if tag else "classify", max_tokens=0)
-        text = f"{PROBLEM}\n{SOLUTION}{tag}"
-        return Request(prompt=text, pooling="token_classify" if tag else "classify", max_tokens=0)
-    return None
+async def examine(loaded: Loaded) -> Examination:
+    """Every model of the workflow, then every reward and judge whose models are well."""
+    wanted = needs(loaded)
+    found = {name: await _heard(name, loaded.model(name), wanted[name]) for name in wanted}
+    async with AsyncExitStack() as opened:
+        models = dict[str, Witness]()
+        for name, one in found.items():
+            if one.healthy:
+                found[name], model = await _tried(one, _patient(loaded.model(name)), wanted[name], opened)
+                models |= {name: model} if model is not None else {}
+        judged = await rehearsed(loaded, models)
+        for name, model in models.items():
+            request = model.first if "pooling" in wanted[name] else plain(wanted[name])
+            found[name] = replace(found[name], speed=await speed(model, request) if request is not None else None)
+    return Examination(tuple(found.values()), tuple(judged))
 
 
-async def examine(loaded: Loaded) -> list[Examined]:
-    """Every model of the workflow, one after the other."""
-    return [
-        await _examined(name, loaded.model(name), wanted, numbers(loaded, name))
-        for name, wanted in needs(loaded).items()
-    ]
-
-
-async def _examined(name: str, options: ModelOptions, wanted: frozenset[str], asked: Request | None) -> Examined:
+async def _heard(name: str, options: ModelOptions, wanted: frozenset[str]) -> Examined:
+    """Who listens, and what to change as far as that tells."""
     heard = {url: await asyncio.to_thread(listener, url, _key(options)) for url in addresses(options)}
-    found = Examined(name, options.kind, heard, unseen=unseen(f"models.{name}", options))
-    model = str(getattr(options, "model", ""))
-    advice = tuple(line for url, one in heard.items() for line in advised(f"models.{name}", url, one, model, wanted))
-    if advice:
-        return replace(found, advice=advice)
-    return await _tried(found, _patient(options), wanted, asked if "pooling" in wanted else None)
+    model, place = str(getattr(options, "model", "")), f"models.{name}"
+    advice = tuple(line for url, one in heard.items() for line in advised(place, url, one, model, wanted))
+    return Examined(name, options.kind, heard, advice=advice, unseen=unseen(place, options))
 
 
-async def _tried(found: Examined, options: ModelOptions, wanted: frozenset[str], numbers: Request | None) -> Examined:
+async def _tried(
+    found: Examined, options: ModelOptions, wanted: frozenset[str], opened: AsyncExitStack
+) -> tuple[Examined, Witness | None]:
+    """What came of each need, and the model if it is well; ``opened`` closes it."""
     try:
         model: Backend = find("backend", options.kind).module.build(options)
     except (BackendError, ConfigError) as error:
-        return replace(found, advice=(f"models.{found.name}: {error}",))
-    try:
-        results = tuple(await tried(model, wanted, numbers))
-        lacking = tuple(
-            f"models.{found.name}: needed for '{one.need}', and it fails: {one.wrong}" for one in results if one.wrong
-        )
-        burst = None if lacking else await speed(model, numbers or plain(wanted))
-    finally:
-        await model.aclose()
-    return replace(found, tried=results, speed=burst, advice=lacking)
+        return replace(found, advice=(f"models.{found.name}: {error}",)), None
+    opened.push_async_callback(model.aclose)
+    results = tuple(await tried(model, wanted))
+    lacking = tuple(
+        f"models.{found.name}: needed for '{one.need}', and it fails: {one.wrong}" for one in results if one.wrong
+    )
+    return replace(found, tried=results, advice=lacking), None if lacking else Witness(model)
 
 
 def addresses(options: ModelOptions) -> list[str]:

@@ -1,7 +1,8 @@
 """Trials: does a model really do what a workflow needs of it? One small request for each capability.
 
 A declared capability is a promise; servers overlook fields that they don't know, and then answer without. So each
-trial also looks at what came back. ``speed`` sends some requests at once and counts what comes in a second.
+trial also looks at what came back. What only rewards need, the numbers of a pooling model and chances of labels, is
+tried by these themselves (rehearsal.py). ``speed`` sends some requests at once and counts what comes in a second.
 """
 
 from __future__ import annotations
@@ -66,7 +67,6 @@ TRIALS: dict[str, Trial] = {
         lambda draws: bool(draws[0].prompt_logprobs),
         "no log-probabilities of the prompt came",
     ),
-    "labels": Trial(lambda plain: replace(PLAIN, labels=("+", "-"))),
     "json_schema": Trial(
         lambda plain: replace(plain, json_schema='{"type": "boolean"}', max_tokens=8),
         lambda draws: _is_json(draws[0].text),
@@ -82,7 +82,6 @@ TRIALS: dict[str, Trial] = {
         lambda draws: re.fullmatch("[78]", draws[0].text) is not None,
         "the field was overlooked: what came does not match",
     ),
-    "pooling": Trial(lambda numbers: numbers, lambda draws: bool(draws[0].values), "no numbers came"),
     "tools": Trial(lambda plain: replace(TOLD, tools=(Tool("add"),))),
 }
 
@@ -93,10 +92,10 @@ def plain(needs: Iterable[str]) -> Request:
     return TOLD if SPOKEN in wanted and "completion" not in wanted else PLAIN
 
 
-async def tried(model: Backend, needs: Iterable[str], numbers: Request | None = None) -> list[Tried]:
-    """One by one, what came of each need's trial; ``numbers`` is what a pooling model is asked for."""
+async def tried(model: Backend, needs: Iterable[str]) -> list[Tried]:
+    """One by one, what came of each need's trial."""
     wanted = sorted(needs)
-    return [await _tried(model, need, numbers if need == "pooling" else plain(wanted)) for need in wanted]
+    return [await _tried(model, need, plain(wanted)) for need in wanted]
 
 
 async def speed(model: Backend, request: Request, at_once: int = 16, max_tokens: int = 32) -> Speed | None:
@@ -114,9 +113,9 @@ async def speed(model: Backend, request: Request, at_once: int = 16, max_tokens:
     return Speed(at_once, tokens, time.perf_counter() - begun)
 
 
-async def _tried(model: Backend, need: str, asked: Request | None) -> Tried:
+async def _tried(model: Backend, need: str, asked: Request) -> Tried:
     trial = TRIALS.get(need)
-    if trial is None or asked is None:
+    if trial is None:
         return Tried(need, known=False)
     try:
         draws = await model.generate(trial.asked(asked))

@@ -1,6 +1,7 @@
 """`branchwise doctor`: asks every model of a workflow what it is and whether it can do what is needed of it.
 
-A few small requests are sent to each; nothing goes on record. Exit code 0: all is well; 2: something is to change.
+A few small requests are sent to each, and each reward judges a small solution once; nothing goes on record. Exit
+code 0: all is well; 2: something is to change.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from branchwise.orchestrator.backends.listening import Listener
 from branchwise.orchestrator.commands.preparing import workflow_of
 from branchwise.orchestrator.examination import Examined, examine
+from branchwise.orchestrator.rehearsal import Rehearsed
 
 WELL, TO_CHANGE = 0, 2
 COLUMNS = ("model", "kind", "address", "serves", "needed and tried", "speed")
@@ -24,19 +26,26 @@ def doctor(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
     """Examine, and say what to change. ConfigError where the workflow itself is wrong."""
     examined = asyncio.run(examine(workflow_of(arguments, environment)))
     if arguments.json:
-        print(json.dumps({"models": [_as_json(one) for one in examined]}, ensure_ascii=False))
+        models, judged = map(_as_json, examined.models), map(_judgement_as_json, examined.judged)
+        print(json.dumps({"models": [*models], "judged": [*judged]}, ensure_ascii=False))
     else:
-        _show([_row(one) for one in examined])
-    changes = [line for one in examined for line in one.advice]
-    if not arguments.json:
-        _list("To change", changes)
-        _list("Not to be seen from here", [line for one in examined for line in one.unseen])
-    return TO_CHANGE if changes else WELL
+        _show([_row(one) for one in examined.models])
+        _list("Judged a solution of two steps, once each", list(map(_judgement, examined.judged)))
+        _list("To change", examined.advice)
+        _list("Not to be seen from here", examined.unseen)
+    return TO_CHANGE if examined.advice else WELL
 
 
 def _list(heading: str, lines: Sequence[str]) -> None:
     if lines:
         print(f"\n{heading}:", *(f"- {line}" for line in lines), sep="\n")
+
+
+def _judgement(one: Rehearsed) -> str:
+    if one.judgement is None or one.judgement.value is None:
+        return f"{one.place} ({one.kind}): {'not seen' if one.unseen else 'FAILS'}"
+    steps = ", ".join(f"{value:.4g}" for value in one.judgement.step_values)
+    return f"{one.place} ({one.kind}): {one.judgement.value:.4g}{f', steps {steps}' if steps else ''}"
 
 
 def _row(one: Examined) -> tuple[str, ...]:
@@ -88,4 +97,16 @@ def _as_json(one: Examined) -> dict[str, Any]:
         "tokens_per_second": one.speed.tokens / one.speed.seconds if one.speed else None,
         "to_change": list(one.advice),
         "unseen": list(one.unseen),
+    }
+
+
+def _judgement_as_json(one: Rehearsed) -> dict[str, Any]:
+    value, steps = (one.judgement.value, one.judgement.step_values) if one.judgement is not None else (None, ())
+    return {
+        "place": one.place,
+        "kind": one.kind,
+        "value": value,
+        "step_values": list(steps),
+        "to_change": one.wrong,
+        "unseen": one.unseen,
     }

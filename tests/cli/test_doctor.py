@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from tests.benchmarks.server_process import ServerProcess
 from tests.cli.conftest import Ran, Shell
+from tests.vllm_like import VLLMLike
 
 FLOW = """\
 models:
@@ -24,7 +26,19 @@ nodes:
     policy: {{kind: solver, model: policy, style: {style}, prompt: "$problem", max_tokens: 8}}
     {reward}
 """
-LABELLED = "reward: {kind: label_token, model: policy, reducer: last}"
+LABELLED = "reward: {kind: label_token, model: policy, reducer: last, good: alt0, bad: alt1}"
+SCORED = """\
+models:
+  policy: {{kind: scripted, answers: ["2"]}}
+  rm: {{kind: vllm_server, url: "{url}", model: m, runner: {runner}}}
+nodes:
+  search:
+    kind: search
+    algorithm: {{kind: best_of_n, n: 2}}
+    policy: {{kind: solver, model: policy}}
+    reward: {{model: rm, style: completion, {reward}}}
+"""
+PROCESS = 'kind: process_model, step_tag: "\\n\\n", reducer: min'
 
 
 def examined(shell: Shell, url: str, *arguments: str, model: str = "m", reward: str = "", can: str = "") -> Ran:
@@ -44,11 +58,12 @@ def server() -> Iterator[ServerProcess]:
 def test_a_healthy_endpoint(shell: Shell, server: ServerProcess) -> None:
     ran = examined(shell, server.url, reward=LABELLED, can="logprobs: true")
     assert ran.code == 0, ran
-    heading, row = ran.out.splitlines()
+    heading, row, *judged = ran.out.splitlines()
     assert heading.split()[:4] == ["model", "kind", "address", "serves"]
     assert row.startswith(f"policy  openai  {server.url}  m")
     assert "completion, logprobs" in row
     assert "tokens/s (16 at once)" in row
+    assert judged[-1].startswith("- nodes.search.reward (label_token): 0."), ran
 
 
 def test_as_json(shell: Shell, server: ServerProcess) -> None:
@@ -145,6 +160,54 @@ def test_each_replica_is_asked(shell: Shell, server: ServerProcess) -> None:
     assert ran.code == 2
     assert ran.out.count("nothing usable answers") == 1
     assert f"models.policy.url: nothing usable answers at {dead}" in ran.out
+
+
+async def scored(shell: Shell, server: VLLMLike, reward: str, *arguments: str, runner: str = "pooling") -> Ran:
+    """What the doctor says of a reward over this server."""
+    text = SCORED.format(url=server.url, reward=reward, runner=runner)
+    return await asyncio.to_thread(shell, "doctor", shell.write("w.yaml", text), *arguments)
+
+
+async def test_a_reward_judges_two_steps_in_its_own_way(shell: Shell) -> None:
+    async with VLLMLike(values=[[0.0, 2.0], [0.0, 1.0]]) as server:
+        ran = await scored(shell, server, PROCESS)
+        asked = [body["input"] for body in server.bodies("/pooling")]
+        assert ran.code == 0, ran
+        assert "- nodes.search.reward (process_model): 0.7311, steps 0.8808, 0.7311" in ran.out
+        assert "scores/s (16 at once)" in ran.out
+        assert (len(asked), set(asked)) == (17, {"1+1+1\n1+1=2\n\n2+1=3\n\n"})
+        (found,) = (await scored(shell, server, PROCESS, "--json")).json()["judged"]
+    assert (found["place"], len(found["step_values"]), found["to_change"]) == ("nodes.search.reward", 2, "")
+    assert [path.name for path in shell.folder.iterdir()] == ["w.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("values", "reward", "message"),
+    [
+        ([[0.5], [0.5]], PROCESS, "a softmax over a single number is always 1; use sigmoid"),
+        ([[0.1, 0.5]], PROCESS, "1 rows of numbers for 2 steps: is '\\n\\n' one token"),
+        ([0.5], "kind: outcome_model, column: 1", "the model gives 1 numbers, there is no column 1"),
+    ],
+)
+async def test_a_reward_that_can_judge_nothing(shell: Shell, values: list[Any], reward: str, message: str) -> None:
+    async with VLLMLike(values=values) as server:
+        ran = await scored(shell, server, reward)
+    assert ran.code == 2
+    assert "- nodes.search.reward (" in ran.out
+    assert "can't judge a solution of two steps: " in ran.out
+    assert message in ran.out
+
+
+async def test_the_labels_that_are_tried_are_the_workflows(shell: Shell) -> None:
+    reward = "kind: label_token, reducer: last, exact: true"
+    async with VLLMLike() as server:
+        long = await scored(shell, server, f'{reward}, good: "1+", bad: "2+"', runner="generate")
+        good = await scored(shell, server, f'{reward}, good: "1", bad: "2"', runner="generate")
+    assert (long.code, good.code) == (2, 0)
+    assert (
+        "nodes.search.reward: label_token can't judge a solution of two steps: the label '1+' is 2 tokens" in long.out
+    )
+    assert "nodes.search.reward (label_token): 0.5, steps 0.5, 0.5" in good.out
 
 
 @contextmanager
