@@ -14,7 +14,7 @@ from pydantic import Field
 
 from branchwise.orchestrator.core.errors import BackendError, RewardFailure
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
-from branchwise.orchestrator.core.labels import label_chance
+from branchwise.orchestrator.core.labels import UNDECIDED, label_chance
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.prompting import Prompted, PromptedOptions, prompted, prompted_needs
 from branchwise.orchestrator.core.request import Draw, Request
@@ -70,7 +70,7 @@ class AbPrompt:
     def _read(self, draw: Draw) -> float:
         chance = label_chance(draw, self.options.first, self.options.second)
         if chance is None:
-            raise RewardFailure(f"neither label is among the alternatives: {draw.text[:40]!r}")
+            raise RewardFailure(f"{UNDECIDED}: {draw.text[:40]!r}")
         return chance
 
     def _request(self, pair: Pair) -> Request:

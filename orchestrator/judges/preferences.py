@@ -4,8 +4,9 @@
     ``[[A]]`` or ``[[B]]`` in the last 80 characters after thinking. Both of them there, or neither, is no preference.
     RM-R1, Chen et al. 2025, arXiv 2505.02387.
 ``think_rm``, ``think_rm_signed``
-    The last A or B, or the last strength from -3 to 3 but 0, in the last ``<answer>`` block: negative alternatives
-    are tried first, else the 3 of -3 would be read. Think-RM, Hong et al. 2025, arXiv 2505.16265.
+    The last A or B, or the last number, a strength from -3 to 3 but 0, in the last ``<answer>`` block. A strength
+    has a sign of any form (``-2``, ``- 2``, an en dash); where a sign may be a dash or belong to something else, as
+    in ``B - 2`` and ``1-2``, there is none. Think-RM, Hong et al. 2025, arXiv 2505.16265.
 
 Of several samples the majority of those that can be read decides; as many for the one as for the other is one half.
 """
@@ -23,7 +24,10 @@ OPENS: Final = "<answer>"
 CLOSES: Final = "</answer>"
 
 _LETTER: Final = re.compile(r"(?<![\w])[AB](?![\w])")
-_STRENGTH: Final = re.compile(r"(?<![\w.,/+\u2212-])(-[123]|\+?[123])(?![\w/%]|[.,][0-9])")
+_MINUS: Final = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
+_STRENGTH: Final = re.compile(r"(?P<sign>[+-]?)(?P<gap>\s{0,8})(?P<size>[123])(?![\w/%])[^\d]*\Z")
+_RUNS_ON: Final = re.compile(r"[\w.,/+-]\Z")
+_MEANS_ELSE: Final = re.compile(r"(?:[+-][\W_]*|\b(?:of|to|minus|negative)\s*)\Z", re.IGNORECASE)
 
 
 def tagged(text: str) -> float | None:
@@ -40,9 +44,12 @@ def lettered(text: str) -> float | None:
 
 
 def strength(text: str) -> int | None:
-    """The last strength in the last answer block: -3, -2, -1, 1, 2 or 3."""
-    found = _STRENGTH.findall(last_block(text))
-    return int(found[-1]) if found else None
+    """The last number in the last answer block, if it is -3, -2, -1, 1, 2 or 3."""
+    block = last_block(text).translate(_MINUS)
+    last = _STRENGTH.search(block)
+    if last is None or _unclear(block[: last.start()], last["sign"], last["gap"]):
+        return None
+    return int(last["sign"] + last["size"])
 
 
 def signed(text: str) -> float | None:
@@ -63,3 +70,11 @@ def majority(preferences: Sequence[float | None]) -> float | None:
     known = [each for each in preferences if each is not None]
     lead = 2 * sum(known) - len(known)
     return (0.5 if lead == 0 else float(lead > 0)) if known else None
+
+
+def _unclear(before: str, sign: str, gap: str) -> bool:
+    """Whether what stands before a number, or before its sign, may change what it means."""
+    if sign and gap:
+        before = before.rstrip()  # "B - 2": the sign may be a dash
+    runs_on = _RUNS_ON.search(before) if sign or not gap else None
+    return runs_on is not None or _MEANS_ELSE.search(before[-TAIL_CHARACTERS:]) is not None

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
-from branchwise.orchestrator.core.labels import label_chance
+from branchwise.orchestrator.core.labels import UNDECIDED, label_chance
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.prompting import (
     Prompted,
@@ -121,7 +121,7 @@ class LabelToken:
         }
         values = [scores.get(k, step.score) for k, step in enumerate(steps)]
         if any(value is None for value in values):
-            return failed("neither label is among the alternatives", self.source, labels[0].text)
+            return failed(UNDECIDED, self.source, labels[0].text)
         known = tuple(value for value in values if value is not None)
         return judged(
             reduced(self.options.reducer, known), scale="probability", source=self.source, step_values=known
@@ -134,7 +134,7 @@ class LabelToken:
             return failed(str(error), self.source)
         value = label_chance(label, self.options.good, self.options.bad)
         if value is None:
-            return failed("neither label is among the alternatives", self.source, label.text)
+            return failed(UNDECIDED, self.source, label.text)
         return judged(value, scale="probability", source=self.source)
 
     async def _labels(self, requests: list[Request]) -> list[Draw]:

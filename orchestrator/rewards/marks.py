@@ -1,7 +1,8 @@
 """Marks: the one number that a judge gives an answer, read from its text. A mark off its scale is none.
 
-1. As a number: the text is a number, or what follows the last ``Score:`` is one, as in ``Score: 7`` or ``7/10``.
-   A range, a share of another maximum, and a number that the end of the text may have cut off are not read.
+1. As a number: the text is a number, or what follows the last ``Score:`` is one, as in ``Score: 7`` or ``7/10``. The
+   rest of its line holds no second number, but the scale's maximum behind a slash or ``out of``: so no range, sum,
+   correction or share of another maximum is read, and no percentage.
 2. As JSON: the number under ``score`` of the object in the text.
 """
 
@@ -14,22 +15,32 @@ from branchwise.orchestrator.core.thinking import without_thinking
 from branchwise.orchestrator.rewards.json_text import object_in
 
 _MARKER: Final = re.compile(r"\bscore\b[*_ \t]{0,8}[:=]", re.IGNORECASE)
-_NUMBER: Final = re.compile(
-    r"[*_\s$]{0,8}(?:\\boxed\{)?(-?[0-9]{1,17}(?:\.[0-9]{1,17})?)"
-    r"(?:[ \t]{0,4}(?:/|out of)[ \t]{0,4}([0-9]{1,17}))?"
-    r"(?!\w|[/%]|[.,][0-9]|[ \t]{0,4}(?:[-\u2013\u2014+*^,]|to\b|or\b)[ \t]{0,4}[0-9]|[ \t]{0,4}(?:/|out of\b))"
+_VALUE: Final = r"(-?[0-9]{1,17}(?:\.[0-9]{1,17})?)(?!\w)"
+_OF: Final = r"[*_}$\s]{0,8}(?:points?\b\s{0,8})?\(?(?:/|(?:out )?of\b)\s{0,8}"
+_NUMBER: Final = re.compile(rf"[*_\s$]{{0,8}}(?:\\boxed\{{)?{_VALUE}")
+_SHARE: Final = re.compile(_OF + _VALUE)
+_CHANGES_IT: Final = re.compile(
+    rf"{_OF}|[*_}}$\s]{{0,8}}(?:\\?[%\u066a\u2030\ufe6a\uff05]|per\s?cent\b|per\s?mille\b)", re.IGNORECASE
 )
+_CLOSES: Final = re.compile(r"[*_}$).\s]{0,20}")
+_LINE: Final = re.compile(r"[^\n\r]*")
 
 
 def number_in(text: str, low: float, high: float) -> float | None:
     """The mark that a text states as a number from low to high; None where it states none."""
     said = without_thinking(text)
     markers = list(_MARKER.finditer(said))
-    rest = said[markers[-1].end() :] if markers else said.strip()
-    match = _NUMBER.match(rest) if markers else _NUMBER.fullmatch(rest)
-    if match is None or (match[2] is not None and float(match[2]) != high):
+    stated = said[markers[-1].end() :] if markers else said.strip()
+    number = _NUMBER.match(stated)
+    if number is None:
         return None
-    return _on_scale(float(match[1]), low, high)
+    rest = stated[number.end() :]
+    share = _SHARE.match(rest)
+    if share is not None and float(share[1]) == high:
+        rest = rest[share.end() :]
+    if (not markers and not _CLOSES.fullmatch(rest)) or _another_in(rest):
+        return None
+    return _on_scale(float(number[1]), low, high)
 
 
 def number_in_json(text: str, low: float, high: float) -> float | None:
@@ -42,3 +53,9 @@ def number_in_json(text: str, low: float, high: float) -> float | None:
 
 def _on_scale(value: float, low: float, high: float) -> float | None:
     return float(value) if low <= value <= high else None
+
+
+def _another_in(rest: str) -> bool:
+    """Whether what follows a number makes another one of it, or the rest of its line holds one."""
+    line = _LINE.match(rest)
+    return _CHANGES_IT.match(rest) is not None or (line is not None and any(map(str.isnumeric, line[0])))

@@ -26,7 +26,7 @@ from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
-from branchwise.orchestrator.core.labels import label_chance
+from branchwise.orchestrator.core.labels import UNDECIDED, label_chance
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.prompting import SOURCE, Prompted, PromptedOptions, prompted, prompted_needs
 from branchwise.orchestrator.core.request import Draw
@@ -163,7 +163,7 @@ class ThinkPrm:
         options = self.options
         score = label_chance(decided, options.yes, options.no, options.decision_temperature, any_case=True)
         if score is None:
-            return Chain(text + f"\n{self.options.decision} {decided.text}", lost="its decision is no label")
+            return Chain(text + f"\n{self.options.decision} {decided.text}", lost=UNDECIDED)
         return Chain(text, verdicts(last, len(trajectory.steps)), score)
 
     async def _think(self, trajectory: Trajectory, prompt: str, text: str, tokens: int, number: int) -> Draw:

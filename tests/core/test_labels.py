@@ -30,7 +30,7 @@ def test_white_space_aside_the_spellings_of_a_label_add_up() -> None:
 
 def test_case_tells_labels_apart_unless_it_is_not_to() -> None:
     said = draw((" Yes", math.log(0.4)), ("yes", math.log(0.2)), ("No", math.log(0.2)))
-    assert label_chance(said, "yes", "no") == pytest.approx(0.5)
+    assert label_chance(said, "yes", "no") is None
     assert label_chance(said, "yes", "no", any_case=True) == pytest.approx(0.75)
 
 
@@ -40,6 +40,29 @@ def test_a_label_not_listed_is_as_likely_as_the_least_likely_one() -> None:
     assert label_chance(draw(("A", math.log(0.9))), "A", "B") == pytest.approx(0.9)
     assert label_chance(draw(("B", math.log(0.9))), "A", "B") == pytest.approx(0.1)
     assert label_chance(draw(("A", 0.0)), "A", "B") == 1
+
+
+def test_a_label_no_likelier_than_what_is_not_listed_decides_nothing() -> None:
+    others = [(f"w{k}", math.log(0.02 / 18)) for k in range(18)]
+    assert label_chance(draw(("Let", math.log(0.97)), *others, (" no", -9.0)), "yes", "no") is None
+    assert label_chance(draw(("maybe", math.log(0.905)), ("yes", math.log(0.05))), "yes", "no") is None
+    assert label_chance(draw(("A", math.log(0.74))), "A", "B") is None
+    assert label_chance(draw(("A", math.log(0.76))), "A", "B") == pytest.approx(0.76)
+    assert label_chance(draw(("Let", math.log(0.97)), ("no", -9.0), ("yes", -9.0)), "yes", "no") == pytest.approx(0.5)
+
+
+WEIGHTS = st.floats(1e-6, 1)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(("A", " A", "\tA", "B", " B", "x", "y"), WEIGHTS)), st.integers(1, 7))
+def test_what_is_told_is_at_most_a_quarter_off_what_all_tokens_would_tell(weights: dict[str, float], n: int) -> None:
+    total = math.fsum(weights.values())
+    listed = sorted(((token, math.log(w / total)) for token, w in weights.items()), key=lambda one: -one[1])[:n]
+    told = label_chance(draw(*listed), "A", "B")
+    one, other = (sum(w for token, w in weights.items() if token.strip() == label) for label in "AB")
+    missing = {token.strip() for token in weights} - {token.strip() for token, _ in listed}
+    if told is not None and missing & {"A", "B"}:
+        assert abs(told - one / (one + other)) <= 0.25 + 1e-9
 
 
 def test_numbers_that_are_none_are_no_chances() -> None:

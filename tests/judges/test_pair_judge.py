@@ -56,6 +56,9 @@ def test_rm_r1_looks_at_the_last_80_characters(text: str, preference: float | No
     assert tagged(text) == preference
 
 
+MINUSES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -69,6 +72,16 @@ def test_rm_r1_looks_at_the_last_80_characters(text: str, preference: float | No
         ("<answer>-13</answer>", None),
         ("<answer>2.5</answer>", None),
         ("<answer>0.2</answer>", None),
+        *((f"<answer>{minus}{gap}2</answer>", -2) for minus in MINUSES for gap in ("", " ", "\u00a0", "\n")),
+        ("<answer>\\boxed{- 2}</answer>", -2),
+        ("<answer>A: \u2013 2</answer>", -2),
+        ("<answer>B - 2</answer>", None),
+        ("<answer>1\u20132</answer>", None),
+        ("<answer>-3 to -1</answer>", None),
+        ("<answer>-2 of 3</answer>", None),
+        ("<answer>minus 2</answer>", None),
+        ("<answer>-**2**</answer>", None),
+        ("<answer>2, no: 0</answer>", None),
         ("<answer>2", None),
         ("<answer>-2</answer> or <answer>", None),
         ("2", None),
@@ -106,7 +119,17 @@ def test_parsers_never_raise_and_invent_nothing(text: str) -> None:
         assert found in (None, 0.0, 1.0)
         assert found is None or letters[0 if found else 1] in text
     number = strength(text)
-    assert number is None or (number in (-3, -2, -1, 1, 2, 3) and str(number) in text)
+    assert number is None or (number in (-3, -2, -1, 1, 2, 3) and str(abs(number)) in text)
+
+
+@given(st.sampled_from(MINUSES), st.text("*_ ${(\n\u200b\u00a0", max_size=6), st.integers(1, 3))
+def test_a_minus_never_becomes_a_strength_for_the_other_answer(minus: str, between: str, size: int) -> None:
+    assert strength(f"<answer>{minus}{between}{size}</answer>") in (-size, None)
+
+
+@pytest.mark.parametrize("piece", ["-", "- ", "2 ", "-2", " ", "to "])
+def test_a_long_block_costs_no_more_than_its_length(piece: str) -> None:
+    strength(f"<answer>{piece * 100_000}</answer>")
 
 
 def test_a_majority_of_what_can_be_read() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ async def judged(backend: Speaking, **options: Any) -> Judgement:
         ("8", 8),
         (" 8 out of 10\n", 8),
         ("<think>Score: 2</think>Score: 5", 5),
+        ("Score: **7**/10", 7),
+        ("Score: 7\u00a0/\u00a010", 7),
+        ("Score: 7 points out of 10, all in all", 7),
+        ("Score: 7 of 10.0", 7),
+        ("`Score: 7`", 7),
+        ("**8** (out of 10).", 8),
     ],
 )
 def test_a_mark_is_read(text: str, mark: float) -> None:
@@ -51,7 +58,12 @@ def test_a_mark_is_read(text: str, mark: float) -> None:
         "", "I like it", "7 steps are right", "Score: N", "Score: 11", "Score: 0", "Score: -3", "Score: 7-8",
         "Score: 7/8", "Score: 75%", "Score: 7 to 9", "Score: 3 out of 5", "Score: 5\nScore: unknown", "Score: 1e1",
         "Score: 7, 8", "<think>Score: 5", "Score: 5</think>", "Score: 7.5.2", "Score: 4 or 5", "nan", "inf",
-        "Score: ٣",
+        "Score: ٣", "Score: 7 of 70", "Score: 7 (out of 100)", "Score: 10 points out of 100", "Score: 5 of 5",
+        "Score: 7\u00a0/\u00a0100", "Score: 7\n/100", "Score: 7 percent", "Score: 7\\%", "Score: 7 %",
+        "Score: **7**%", "Score: 6~8", "Score: 6..8", "Score: 5±2", "Score: 4 and 6", "Score: 4 → 6", "Score: 4 vs 6",
+        "Score: 1 0",
+        "Score: 8 minus 3 = 5", "Score: 10 less 2", "Score: 7 / N", "Score: 7 and 10", "Score: 7/10/10",
+        "Score: 7/10 or 8/10", "Score: 7/10.5", "Score: 7 of the steps", "8 / 100", "8 or 9", "8 or so", "Score: 7 ½",
     ],
 )  # fmt: skip
 def test_what_is_no_mark_is_none(text: str) -> None:
@@ -85,6 +97,40 @@ def test_parsers_never_raise_and_a_mark_stands_in_the_text(text: str) -> None:
         mark = read(text, 1, 10)
         assert mark is None or 1 <= mark <= 10
         assert mark is None or any(each.isdigit() for each in text)
+
+
+PIECES = st.sampled_from(
+    [
+        "Score:",
+        "\n",
+        " ",
+        "7",
+        "10",
+        "10.0",
+        "3",
+        "0.5",
+        "-",
+        "/",
+        "out of",
+        "of",
+        "points",
+        "%",
+        "and",
+        "(",
+        ")",
+        "**",
+        "~",
+        "±",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=9).map("".join) | st.lists(PIECES, max_size=9).map(" ".join))
+def test_no_mark_is_read_beside_a_second_number_but_the_greatest_mark(text: str) -> None:
+    mark = number_in(text, 0, 10)
+    *_, stated = re.split("score:", text, flags=re.IGNORECASE)
+    first, *others = re.findall(r"\d+(?:\.\d+)?", stated.strip().partition("\n")[0]) or [None]
+    assert mark is None or (mark == float(first or "nan") and [*map(float, others)] in ([], [10.0]))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{" * 50_000 + '"score":', "9" * 100_000, "Score:" * 50_000])
