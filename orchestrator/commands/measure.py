@@ -39,9 +39,11 @@ from branchwise.orchestrator.evaluation.first_error import (
 )
 from branchwise.orchestrator.evaluation.statistics import Interval, wilson
 from branchwise.orchestrator.plugins import find, suggestion
+from branchwise.orchestrator.rewards.wrapping import scale_of
 from branchwise.orchestrator.session import Session, Settings, as_task, open_session
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
+from branchwise.orchestrator.workflow.yaml_file import written_at
 from branchwise.tasks.labelled_steps import LabelledSolution, read_solutions
 
 HALF = 0.5
@@ -73,10 +75,11 @@ class Measured:
 
 
 def measure(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Score, measure, show. ConfigError where the reward gives no step values at all."""
+    """Score, measure, show. ConfigError where the reward gives no values that could be measured."""
     loaded = workflow_of(arguments, environment)
     name, node = _node(loaded.workflow, arguments.node)
     solutions = read_solutions(arguments.steps).rows[: arguments.limit]
+    _refuse_early(loaded, name, solutions, arguments)
     separator = getattr(node.policy, "step_separator", None) or "\n\n"
     trajectories = [solution.trajectory(separator) for solution in solutions]
     settings = Settings(
@@ -97,6 +100,19 @@ def _node(workflow: Workflow, name: str | None) -> tuple[str, SearchNode]:
     if not judging:
         raise ConfigError("no search node of the workflow has a reward")
     raise ConfigError(f"--node {name or '...'}: name one with a reward{suggestion(name or '', list(judging))}")
+
+
+def _refuse_early(
+    loaded: Loaded, name: str, solutions: Sequence[LabelledSolution], arguments: argparse.Namespace
+) -> None:
+    """ConfigError, before anything is spent, for what would be refused if all solutions were scored."""
+    reward: Any = loaded.workflow.nodes[name].reward  # type: ignore[union-attr]
+    if not reward.scores_steps:
+        place = written_at(("nodes", name, "reward"), loaded.source, loaded.lines)
+        raise ConfigError(f"{place}: {reward.kind} gives one value for the whole, and none for each step")
+    as_if_scored = [Located((HALF,), each.first_error) for each in solutions]
+    chosen_on, _ = _set_apart(as_if_scored, arguments.fit, arguments.seed)
+    _threshold(chosen_on, arguments.threshold, {scale_of(reward)})
 
 
 async def _judged(

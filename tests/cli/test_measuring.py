@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from branchwise.orchestrator.backends.scripted import ScriptedBackend
 from branchwise.orchestrator.cli import main
-from branchwise.orchestrator.core.errors import RewardFailure
+from branchwise.orchestrator.core.errors import BackendError, RewardFailure
 from branchwise.orchestrator.core.judgement import Judgement, failed, judged
+from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards import calculator
 
@@ -119,15 +121,53 @@ def test_failures_are_counted_and_in_no_share(measure: Measure, monkeypatch: pyt
     assert found["rows"]["F1"]["n"] == len(ROWS) - 3
 
 
+def test_where_nothing_could_be_scored_it_says_why(measure: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fickle, "asked", property(lambda self: 1, lambda self, asked: None), raising=False)
+    monkeypatch.setattr(calculator, "build", lambda options, parts: Fickle())
+    code, out, error = measure()
+    assert (code, out) == (2, "")
+    assert "nodes.search.reward: calculator gave no step values: unreadable" in error
+
+
 def test_what_was_scored_is_on_record(measure: Measure, tmp_path: Path) -> None:
     first = measure("--json", "--out", str(tmp_path / "run"))
     assert first[0] == 0
     assert measure("--json", "--out", str(tmp_path / "run")) == first
 
 
+def test_what_can_be_refused_is_refused_before_anything_is_spent(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = list[Request]()
+
+    async def paid(self: ScriptedBackend, request: Request, progress: Any = None) -> tuple[Draw, ...]:
+        asked.append(request)
+        raise BackendError("paid for")
+
+    monkeypatch.setattr(ScriptedBackend, "generate", paid)
+    calling = "{kind: voted, votes: 3, reward: {kind: judge, model: m, temperature: 1.0}}"
+    raw = "{kind: transformed, transform: progress, reward: {kind: calculator}}"
+    for arguments, reward, message in (
+        ((), calling, "w.yaml:9: nodes.search.reward: voted gives one value for the whole"),
+        ((), raw, "step values on the scale raw need --threshold or --fit"),
+        (("--fit", "0.01"), raw, "leaves none to choose on"),
+        (("--fit", "0.2"), raw, "solutions with an error and solutions without one"),
+    ):
+        code, out, error = measure(
+            *arguments, "--out", str(tmp_path / "run"), rows=ROWS[:4] + ROWS[:1], reward=reward
+        )
+        assert (code, out, asked) == (2, "", [])
+        assert message in error
+        assert not (tmp_path / "run").exists()
+
+
 def test_refusals(measure: Measure) -> None:
     for arguments, options, message in (
-        ((), {"reward": "{kind: rule, callable: 'builtins:len', source: rule}"}, "gave no step values"),
+        (
+            (),
+            {"reward": "{kind: rule, callable: 'builtins:len', source: rule}"},
+            "rule gives one value for the whole",
+        ),
         (("--node", "serch"), {}, "--node serch: name one with a reward; did you mean 'search'?"),
         ((), {"rows": [{"problem": "a", "steps": RIGHT}]}, "steps.jsonl:1: no key 'label'"),
     ):
