@@ -7,7 +7,7 @@ code meaning
 1    a defect of Branchwise: a traceback was printed
 2    the input is wrong (ConfigError, unknown argument): nothing was spent
 3    the journal could not be written or read: the run can be resumed
-130  interrupted: the run can be resumed
+130  interrupted, or a server stayed away: the run can be resumed
 ==== =====================================================================================================
 
 Standard output holds the result and nothing else; messages and progress go to standard error. The environment

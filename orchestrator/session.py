@@ -45,6 +45,7 @@ from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.searching import beginnings, node_of
 from branchwise.orchestrator.workflow.secrecy import recordable
 from branchwise.orchestrator.workflow.servers import told_by_address
+from branchwise.orchestrator.workflow.spec import Workflow
 from branchwise.orchestrator.workflow.validate import validate
 from branchwise.sandboxes.calculator import evaluate
 
@@ -204,11 +205,15 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
             replay_only=settings.replay,
         )
         try:
-            models = _stacked(raw, journal, loaded, settings)
+            outages = _outages(workflow)
+            models = _stacked(raw, journal, loaded, settings, outages)
             manifest, notes = settle_manifest(journal, _manifest(loaded, task, settings, models))
             acted = getattr(task, "world", None), getattr(task, "environment", None)
             common = (settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
             run = Run(*common, *acted, id=manifest.id)
+            if settings.out is not None:
+                for outage in outages.values():
+                    outage.suspend = run.suspend
             with calm_collector():
                 yield Session(run, task, loaded, settings, notes)
         finally:
@@ -231,17 +236,30 @@ def _raw_models(loaded: Loaded, settings: Settings, opened: AsyncExitStack) -> d
     return raw
 
 
-def _stacked(raw: Mapping[str, Backend], journal: Journal, loaded: Loaded, settings: Settings) -> dict[str, Backend]:
+def _outages(workflow: Workflow) -> dict[str, Outage]:
+    """What is known of each model's servers being away: models of the same ones share it."""
+    known: dict[Hashable, Outage] = {}
+    return {
+        name: known.setdefault((options.servers or name, options.outage_seconds), outage_of(options, name))
+        for name, options in workflow.models.items()
+    }
+
+
+def _stacked(
+    raw: Mapping[str, Backend],
+    journal: Journal,
+    loaded: Loaded,
+    settings: Settings,
+    outages: Mapping[str, Outage],
+) -> dict[str, Backend]:
     """The models inside their wrappers, each under an identity of its own."""
     addresses = told_by_address(loaded.workflow)
-    models, outages = {}, dict[Hashable, Outage]()
+    models = {}
     for name, options in loaded.workflow.models.items():
         identity = raw[name].identity
-        servers = (options.servers or name, options.outage_seconds)
-        outage = outages.setdefault(servers, outage_of(options, name))
         if name in addresses and name not in settings.backends:
             identity = identity.at(addresses[name])
-        models[name] = stacked(raw[name], journal, options, identity, outage)
+        models[name] = stacked(raw[name], journal, options, identity, outages[name])
     return models
 
 

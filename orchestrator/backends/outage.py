@@ -5,6 +5,8 @@
 2. All calls wait, a quarter of a second and then twice as long each time, at most five seconds; then they all try.
 3. Whoever gets an answer ends the outage. After ``patience_seconds`` it costs tries again. Time goes on only while
    somebody waits, or tries again in vain: a call that comes much later finds what patience was left.
+4. When these are used up, too, a run on record is suspended: its candidates are lost by no fault of theirs, and it
+   can be gone on with when the server is back.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
+
+from branchwise.orchestrator.core.errors import Suspended
 
 BASE_SECONDS = 0.25
 CAP_SECONDS = 5.0
@@ -32,6 +36,7 @@ class Outage:
         where: str = "",
     ) -> None:
         self._patience, self._sleep, self._clock, self._where = patience_seconds, sleep, clock, where
+        self.suspend: Callable[[str], object] | None = None
         self._answered = False
         self._began: float | None = None
         self._waiting, self._waited, self._counted_to = 0, 0.0, 0.0
@@ -62,6 +67,14 @@ class Outage:
             self._pause = min(CAP_SECONDS, 2 * self._pause)
         self._waiting += not again
         return True
+
+    def give_up(self, error: Exception) -> None:
+        """A call that can't reach the server has no tries left. Suspended where a run can be gone on with."""
+        if self.suspend is None:
+            return
+        away = "" if self._began is None else f"{self._where} has been away for {self._waited:.0f} s: "
+        self.suspend(away + str(error))
+        raise Suspended(away + str(error)) from error
 
     def leave(self) -> None:
         """A call that was told to wait has come to its end."""

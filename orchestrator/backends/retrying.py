@@ -56,7 +56,7 @@ class Retrying(Wrapping):
         self._outage = outage or Outage(0.0)
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
-        """As the inner backend; raises the last try's error."""
+        """As the inner backend; raises the last try's error, or Suspended where it reached no server."""
         progress = progress or Progress()
         failures, waits = 0, False
         try:
@@ -76,6 +76,8 @@ class Retrying(Wrapping):
                         progress.usage += Usage(calls=1)
                     pause = self._pause(error, failures)
                     if pause is None:
+                        if isinstance(error, Unreachable):
+                            self._outage.give_up(error)
                         raise
                     failures += 1
                     _log.info("try %d of %d failed, next in %.2f s: %s", failures, self._retries + 1, pause, error)

@@ -82,8 +82,8 @@ def conduct(loaded: Loaded, task: Task, settings: Settings, *, as_json: bool) ->
     on_the_way = f"go on with it by `branchwise resume {directory}`"
     try:
         uvloop.run(solve_into(loaded, task, settings, loaded.workflow.name))
-    except Suspended:
-        raise Suspended(f"stopped as asked; what was paid for is kept: {on_the_way}") from None
+    except Suspended as stopped:
+        raise Suspended(f"{stopped}; what was paid for is kept: {on_the_way}") from None
     except JournalError as error:
         told = str(error).replace("`branchwise resume`", f"`branchwise resume {directory}`")
         raise JournalError(told if told != str(error) or settings.replay else f"{told}; {on_the_way}") from error

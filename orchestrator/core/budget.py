@@ -116,16 +116,16 @@ class Account:
     parent: Account | None = None
     _total: _Book = field(default_factory=_Book)
     _roles: dict[str, _Book] = field(default_factory=dict)
-    _suspended: bool = False
+    _suspended: str = ""
 
     @property
-    def suspended(self) -> bool:
-        """True once nothing more may be sent on this account."""
+    def suspended(self) -> str:
+        """Why nothing more may be sent on this account; empty while something may."""
         return self._suspended
 
-    def suspend(self) -> None:
-        """Let nothing more be sent on this account: every further reservation raises Suspended."""
-        self._suspended = True
+    def suspend(self, reason: str) -> None:
+        """Let nothing more be sent on this account: every further reservation raises Suspended with the reason."""
+        self._suspended = self._suspended or reason
 
     def bounded(self, until: Account | None = None) -> bool:
         """True where a limit other than of time is set here or above, below ``until``."""
@@ -158,7 +158,7 @@ class Account:
         entries: list[tuple[_Book, Usage]] = []
         for account in self._chain(until):
             if account._suspended:
-                raise Suspended("the run was asked to stop")
+                raise Suspended(account._suspended)
             wanted = account._wanted(bound, role)
             account._check(wanted, role)
             entries += [(account._total, wanted), (account._role(role), wanted)]

@@ -6,7 +6,7 @@
     ├── ConfigError          a workflow, task, option or file is wrong: stops before anything is spent
     ├── JournalError         the record can't be written or read: stops the run, which can be resumed
     │   ├── NotOnRecord      a replay lacks a draw that it needs
-    │   └── Suspended        the run was asked to stop (SIGINT): drain, save, resume later
+    │   └── Suspended        the run is to stop (SIGINT, a server that stays away): drain, save, resume later
     ├── BudgetRefused        a call that would break a budget; becomes a StopReason, never reaches the user
     └── BoundaryError        one call to the outside failed: becomes a Failure, the siblings go on
         ├── BackendError         a model could not answer (retryable or not)
@@ -55,7 +55,7 @@ class NotOnRecord(JournalError):
 
 
 class Suspended(JournalError):
-    """No further call is made because the run was asked to stop."""
+    """No further call is made because the run is to stop."""
 
 
 class BudgetRefused(BranchwiseError):

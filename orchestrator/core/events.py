@@ -76,7 +76,7 @@ class ProblemFinished:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """Nothing is left to do. ``suspended`` where the run was asked to stop before."""
+    """Nothing is left to do. ``suspended`` where the run was to stop before."""
 
     suspended: bool = False
     type: Literal["run_finished"] = "run_finished"

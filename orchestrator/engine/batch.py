@@ -84,7 +84,7 @@ async def _outcome(working: asyncio.Task[None], run: Run) -> None:
     error = working.exception()
     if error is None:
         if run.suspended:
-            raise Suspended("the run was asked to stop; go on with it by `branchwise resume`")
+            raise Suspended(run.suspended)
         return
     errors = list(leaves(error))
     raise next((each for each in errors if not isinstance(each, JournalError)), errors[0])

@@ -37,13 +37,13 @@ class Run:
             self.account.charge(usage, role)
 
     @property
-    def suspended(self) -> bool:
-        """True once the run was asked to stop."""
+    def suspended(self) -> str:
+        """Why the run is to stop; empty while it is not."""
         return self.account.suspended
 
-    def suspend(self) -> None:
+    def suspend(self, reason: str = "stopped as asked") -> None:
         """Send nothing more; what is in flight comes home and goes on record. The run can be resumed."""
-        self.account.suspend()
+        self.account.suspend(reason)
 
     def seconds_left(self, problem_id: str) -> float | None:
         """Seconds until the run's or the problem's time is up, whichever is sooner; None without a limit."""

@@ -15,10 +15,11 @@ from branchwise.orchestrator.backends.openai import Options, build
 from branchwise.orchestrator.backends.outage import CAP_SECONDS, Outage
 from branchwise.orchestrator.backends.retrying import Retrying
 from branchwise.orchestrator.core.budget import Account, Limits
-from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Unreachable
+from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Suspended, Unreachable
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.request import Draw, Progress, Request
+from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.session import Settings, as_task, open_session
 from branchwise.orchestrator.workflow.load import read_workflow
@@ -222,6 +223,43 @@ async def test_a_call_that_is_cancelled_or_out_of_time_while_it_connects_costs_n
             await task
     await raw.aclose()
     assert account.spent.calls == 0
+
+
+VOTE = {"kind": "search", "policy": {"kind": "solver", "model": "m"}, "algorithm": {"kind": "best_of_n", "n": 4}}
+
+
+async def solved(server: Server, out: Path | None, stops_after: int = 100) -> list[Result]:
+    """The results of a vote on twelve sums; the server is gone after so many."""
+    model = {"kind": "openai", "url": server.url, "model": "m", "outage_seconds": 0.5, "retries": 2}
+    plan = {"models": {"m": model}, "nodes": {"answer": VOTE | {"select": "majority"}}}
+    problems, settings = as_task([f"{k} + 2" for k in range(12)]), Settings(out=out, concurrency=2)
+    results: list[Result] = []
+    async with open_session(read_workflow(plan, {}, Path()), problems, settings) as session:
+        async for result in session.results():
+            results.append(result)
+            if len(results) == stops_after:
+                await server.stop()
+    return results
+
+
+async def test_a_run_on_record_stops_where_its_server_stays_away_and_goes_on_without_a_loss(
+    server: Server, tmp_path: Path
+) -> None:
+    with pytest.raises(Suspended, match=r"has been away for \d+ s"):
+        await solved(server, tmp_path, stops_after=4)
+    with pytest.raises(Suspended, match="Cannot connect"):  # it never answered this time
+        await solved(server, tmp_path)
+    await server.start()
+    results = await solved(server, tmp_path)
+    assert len(results) == 12
+    assert not any(result.failures for result in results)
+    assert server.seen.as_json()["duplicates"] == 0
+
+
+async def test_without_a_record_to_go_on_with_candidates_are_lost(server: Server) -> None:
+    results = await solved(server, None, stops_after=4)
+    assert len(results) == 12
+    assert all(result.failures for result in results[-6:])
 
 
 async def test_models_of_one_server_share_its_outage() -> None:

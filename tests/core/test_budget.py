@@ -58,8 +58,9 @@ def test_bookkeeping_below_the_run_leaves_the_run_alone() -> None:
 
 def test_a_suspended_account_sends_nothing_more() -> None:
     run, _, branch = chain(None, None, None)
-    run.suspend()
-    with pytest.raises(Suspended):
+    run.suspend("enough")
+    run.suspend("later")
+    with pytest.raises(Suspended, match="enough"):
         branch.reserve(Usage(calls=1), "policy")
 
 
