@@ -17,8 +17,11 @@ Only posteriors decide; means are not used. How several ``policies`` are chosen 
 A child of the root is an answer, and a child of an answer revises it: its policy is shown the answer as $draft (empty
 at the root). Over ``steps``, which the paper does not have, a child is the next step. Nothing can be grown below a
 finished answer, which is then no choice of CONT; it can take many draws to come to one, and if there is none when the
-last child is drawn, that one goes to the end. A child that was lost, or not judged, is not in the tree. The answer is
-that of the greatest score.
+last child is drawn, that one goes to the end. The answer is that of the greatest score.
+
+A child that was lost, or not judged, is not in the tree, and no posterior hears of it. Since that alone would leave
+untouched what promised it, a node of which two children were lost and none was scored is no choice of CONT any more,
+and neither is such a policy while there is another; with ``multiarm_bandit_ucb`` n and N count lost children, too.
 
 Several children are drawn at once (``in_flight``): as published, nothing of an open ticket is known meanwhile, and
 draws differ by chance. With ``pending`` it counts as one observation of the mean that is expected.
@@ -47,6 +50,7 @@ from branchwise.orchestrator.search.branching import (
     State,
     Strategy,
     back_up,
+    give_up,
     pending,
     statistics,
 )
@@ -108,7 +112,8 @@ class AdaptiveBranching:
     def __init__(self, options: Options, root: Trajectory, seed: int) -> None:
         self._options, self._seed = options, seed
         self._depth = options.depth + len(root.lineage)
-        self.state = State([self._node(root, Growth(ROOT, 0))], [Observed() for _ in options.arms])
+        nodes, count = [self._node(root, Growth(ROOT, 0))], len(options.arms)
+        self.state = State(nodes, [Observed()] * count, [0] * count)
 
     @property
     def finished(self) -> bool:
@@ -133,6 +138,8 @@ class AdaptiveBranching:
             state.nodes[growth.node].children.append(len(state.nodes))
             state.nodes.append(node)
             back_up(state, node, score)
+        else:
+            give_up(state, growth)
 
     def candidates(self) -> list[Candidate]:
         """The finished answers, in the order told."""
@@ -162,7 +169,7 @@ class AdaptiveBranching:
         arms = self._options.arms
         generated, continued = [Observed() for _ in arms], [Observed() for _ in arms]
         leads = len(trajectory.lineage) < self._depth and (self._options.over == "answers" or not trajectory.terminal)
-        return Node(trajectory, generated, continued, made.node, made.arm, leads=leads)
+        return Node(trajectory, generated, continued, [0] * len(arms), made.node, made.arm, leads=leads)
 
 
 def score_of(candidate: Candidate, family: Family) -> float | None:

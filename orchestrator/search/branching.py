@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.inspection import NodeStatistics, Statistics
@@ -15,6 +15,8 @@ from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.posteriors import Family, Observed, posterior, with_pending
 
 ROOT = 0
+ENOUGH: Final = 2
+"""Children without a score, before a node or a policy that never got one is passed by."""
 Strategy = Literal["multiarm_bandit_thompson", "multiarm_bandit_ucb", "stack"]
 Key = tuple[str, int, int]
 Pending = Counter[Key]
@@ -25,12 +27,14 @@ class Node:
     """A node that was scored, or the root. ``arm`` is the number of the policy that made it.
 
     Scores by policy: ``generated`` are those of children, ``continued`` those found deeper; ``seen`` are its own and
-    all found below it. ``leads`` says that children can be grown; ``drawn`` counts them.
+    all found below it. ``lost`` are children without a score. ``leads`` says that children can be grown; ``drawn``
+    counts them.
     """
 
     trajectory: Trajectory
     generated: list[Observed]
     continued: list[Observed]
+    lost: list[int]
     parent: int = ROOT
     arm: int = 0
     seen: Observed = field(default_factory=Observed)
@@ -49,10 +53,11 @@ class Growth:
 
 @dataclass(slots=True)
 class State:
-    """Everything that changes. Nodes are numbered in the order told; ``scores`` has those of each policy."""
+    """Everything that changes. Nodes are numbered in the order told; ``scores`` and ``lost`` are by policy."""
 
     nodes: list[Node]
     scores: list[Observed]
+    lost: list[int]
     tickets: int = 0
     told: int = 0
     out: dict[int, Growth] = field(default_factory=dict)
@@ -77,6 +82,17 @@ def back_up(state: State, new: Node, score: float) -> None:
         child.seen = child.seen.seeing(score)
         continued = nodes[child.parent].continued
         continued[child.arm] = continued[child.arm].seeing(score)
+
+
+def give_up(state: State, growth: Growth) -> None:
+    """Count a child that was lost or not judged: at its parent, and for its policy."""
+    state.lost[growth.arm] += 1
+    state.nodes[growth.node].lost[growth.arm] += 1
+
+
+def is_barren(scores: int, lost: int) -> bool:
+    """True for what was tried ``ENOUGH`` times and never got a score."""
+    return not scores and lost >= ENOUGH
 
 
 def statistics(state: State, arms: Sequence[str]) -> Statistics:
@@ -130,7 +146,11 @@ class Choice:
 
     def _leading(self, index: int, arms: Sequence[int]) -> list[int]:
         nodes = self.state.nodes
-        return [child for child in nodes[index].children if nodes[child].leads and nodes[child].arm in arms]
+        return [
+            child
+            for child in nodes[index].children
+            if (node := nodes[child]).leads and node.arm in arms and not is_barren(len(node.children), sum(node.lost))
+        ]
 
     def _wider(self, index: int, arms: Sequence[int]) -> float:
         """A draw for GEN."""
@@ -149,21 +169,23 @@ class Choice:
     def _arm_at(self, index: int) -> int:
         """The policy of whose children at this node, and of what lies below them, the draw is greatest."""
         node = self.state.nodes[index]
-        draws = [
-            self._draw(generated + continued, ("generated", index, arm), ("continued", index, arm))
-            for arm, (generated, continued) in enumerate(zip(node.generated, node.continued, strict=True))
-        ]
-        return draws.index(max(draws))
+        seen = [generated + continued for generated, continued in zip(node.generated, node.continued, strict=True)]
+        return _greatest(
+            [self._draw(each, ("generated", index, arm), ("continued", index, arm)) for arm, each in enumerate(seen)],
+            seen,
+            node.lost,
+        )
 
     def _arm_anywhere(self) -> int:
         """The policy that promises most, by all its scores in the tree."""
+        state = self.state
         if self.strategy == "multiarm_bandit_ucb":
-            scores = [self._hoped(seen, ("score", ROOT, arm)) for arm, seen in enumerate(self.state.scores)]
-            total = sum(seen.count for seen in scores)
-            promises = [upper_bound(seen, total) for seen in scores]
+            scores = [self._hoped(seen, ("score", ROOT, arm)) for arm, seen in enumerate(state.scores)]
+            total = sum(seen.count for seen in scores) + sum(state.lost)
+            promises = [upper_bound(seen, total, lost) for seen, lost in zip(scores, state.lost, strict=True)]
         else:
-            promises = [self._draw(seen, ("score", ROOT, arm)) for arm, seen in enumerate(self.state.scores)]
-        return promises.index(max(promises))
+            promises = [self._draw(seen, ("score", ROOT, arm)) for arm, seen in enumerate(state.scores)]
+        return _greatest(promises, state.scores, state.lost)
 
     def _draw(self, seen: Observed, *coming: Key) -> float:
         return posterior(self.family, self._hoped(seen, *coming)).draw(self.rng)
@@ -176,6 +198,12 @@ def _sum(seen: Iterable[Observed]) -> Observed:
     return sum(seen, Observed())
 
 
-def upper_bound(seen: Observed, total: int) -> float:
-    """mean + sqrt(2) sqrt(ln total / count); infinite for what was never used."""
-    return seen.mean + math.sqrt(2) * math.sqrt(math.log(total) / seen.count) if seen.count else math.inf
+def _greatest(promises: Sequence[float], scores: Sequence[Observed], lost: Sequence[int]) -> int:
+    """The policy that promises most, the first of equals; of those that ever got a score, where others did not."""
+    barren = [is_barren(seen.count, count) for seen, count in zip(scores, lost, strict=True)]
+    return max(range(len(promises)), key=lambda arm: (not barren[arm], promises[arm]))
+
+
+def upper_bound(seen: Observed, total: int, lost: int = 0) -> float:
+    """mean + sqrt(2) sqrt(ln total / (count + lost)); infinite for what never got a score."""
+    return seen.mean + math.sqrt(2) * math.sqrt(math.log(total) / (seen.count + lost)) if seen.count else math.inf

@@ -18,7 +18,9 @@ of them, and a tree without a way on ends the search. The price: visits then tel
 prefers. With ``revisit`` it is as in textbooks: an iteration may lead back to a finished answer, at no cost.
 
 A child lost to a failure is not in the tree; a node that lost all of them is tried again ``retries`` times, then it
-is a dead end. What could be neither judged nor rolled out backs up nothing: no number stands in for it.
+is a dead end. Where a judgement failed and no rollout came to anything, no number stands in for the value: the leaf
+backs up a visit alone, which is in no mean, and ranks last, as in every search here. It is set aside: closed while
+any other way on is left; then the first that was set aside is taken up.
 
 Browne et al. 2012, "A Survey of Monte Carlo Tree Search Methods". Pending visits alone: WU-UCT, arXiv 1810.11755;
 with a ``virtual_value``: the virtual loss of Chaslot et al. 2008. Shared statistics: Childs et al. 2008.
@@ -40,7 +42,7 @@ from branchwise.orchestrator.search.recommending import By, best_finished, is_de
 from branchwise.orchestrator.search.selection import RULES, Selector
 from branchwise.orchestrator.search.simulations import Simulation, State, Ticket
 from branchwise.orchestrator.search.statistics import statistics
-from branchwise.orchestrator.search.tree import Node, Tree, worth
+from branchwise.orchestrator.search.tree import ROOT, Node, Tree, worth
 
 
 class Options(_Options):
@@ -64,7 +66,10 @@ class Options(_Options):
     )
     rollout_temperature: float | None = Field(None, ge=0, description="Of rollouts; default: the policy's own.")
     discount: float = Field(1.0, gt=0, le=1, description="Factor on a return at each step on the way up.")
-    dead_end: float = Field(0.0, description="Value of a node all of whose children were lost: the scale's lowest.")
+    dead_end: float | None = Field(
+        None,
+        description="Return of a node all of whose children were lost; default: none, it counts as a visit alone.",
+    )
     retries: int = Field(1, ge=0, description="Further tries to expand a node all of whose children were lost.")
     transpositions: bool = Field(False, description="One node for equal states, in a world that names its states.")
     revisit: bool = Field(False, description="Iterations may return to finished answers, free of charge.")
@@ -182,8 +187,8 @@ class MCTS:
         node = state.tree.nodes[ticket.node]
         if node.expanded is None:
             node.expanded = ticket.simulation
-            if self._options.evaluate == "leaf":
-                self._evaluate(ticket, ticket.node)
+            if self._options.evaluate == "leaf" and (self._options.rollouts or ticket.node != ROOT):
+                self._evaluate(ticket, ticket.node)  # but a root that only a judgement could tell of: it has none
         count = min(self._options.width, children - node.sampled % children)
         node.sampled += count
         node.growing += 1
@@ -194,6 +199,8 @@ class MCTS:
     def _may_grow(self, node: Node) -> bool:
         """True where draws are left; where all were lost, those of another try once nothing is out."""
         children = self._options.children
+        if node.aside:
+            return False
         if node.sampled < children:
             return True
         return not (node.children or node.growing) and node.sampled < children * (1 + self._options.retries)
@@ -226,11 +233,13 @@ class MCTS:
         for candidate in self.state.keep(outcome, self._is_last(parent)):
             index, is_new = tree.enter(ticket.node, candidate, options.transpositions)
             node = tree.nodes[index]
-            if self._selector.rule.by_judgement and not node.visits:
-                node.value = node.judged or 0.0
+            if self._selector.rule.by_judgement and not node.visits and node.judged is not None:
+                node.value = node.judged
             if is_new and (options.evaluate == "children" or candidate.done):
                 node.pending += 1
                 self._evaluate(ticket, index)
+            elif is_new and node.judged is None and not (options.rollouts or node.visits):
+                self.state.set_aside(index)  # its evaluation could come to nothing
         tree.set_open(ticket.node, self._may_grow(parent))
         if not (parent.children or parent.growing or parent.open):
             tree.back_up(simulation.path, options.dead_end, options.discount)
@@ -252,6 +261,7 @@ class MCTS:
         """All that a simulation waited for is there: what it found counts, and the search may be decided by it."""
         options, tree = self._options, self.state.tree
         self.state.end(simulation, options.rollout_weight, options.discount)
+        self.state.take_up()
         if options.revisit:
             self._revisit()
         if options.until_decided:

@@ -12,18 +12,24 @@ By = Literal["value", "visits"]
 
 
 def principal_way(tree: Tree, by: By) -> list[int]:
-    """From the root to the child with the greatest mean value or the most visits, and on; ties to the first drawn."""
+    """From the root to the child with the greatest mean value or the most visits, and on; ties to the first drawn.
+
+    It leads through no node without a value.
+    """
     way, nodes = [ROOT], tree.nodes
-    while visited := [index for index in nodes[way[-1]].children if nodes[index].visits]:
-        way.append(max(visited, key=lambda index: _preferred(nodes[index], by)))
+    while valued := [index for index in nodes[way[-1]].children if nodes[index].returns]:
+        way.append(max(valued, key=lambda index: _preferred(nodes[index], by)))
     return way
 
 
 def is_decided(tree: Tree, visits_left: int) -> bool:
-    """True where no first step can have more visits in the end than the one in front."""
-    visits = sorted((tree.nodes[index].visits for index in tree.root.children), reverse=True)
-    first, second = (*visits, 0, 0)[:2]
-    return first - second > visits_left
+    """True where no first step can have more visits in the end than the one in front, and that one has a value."""
+    steps = [tree.nodes[index] for index in tree.root.children]
+    leader = max(steps, key=lambda node: node.visits, default=None)
+    if leader is None or not leader.returns:
+        return False
+    second = max((node.visits for node in steps if node is not leader), default=0)
+    return leader.visits - second > visits_left
 
 
 def recommended(tree: Tree, candidates: Sequence[Candidate], by: By) -> Candidate | None:

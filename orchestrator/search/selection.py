@@ -11,7 +11,8 @@ rule           score of a child                              default c   from
 
 N are the visits of the parent, at least 1, and n those of the child. ``value`` is the mean of the returns that were
 seen through a child, ``best`` the greatest of them. An unvisited child comes first with ``uct``, counts with its
-judgement alone with ``lats``, and with the value 0 with the other two.
+judgement alone with ``lats``, and with the value 0 with the other two. A child that was visited and got no value, for
+its judgement failed, ranks behind all that have one, and so does an unvisited one without a judgement with ``lats``.
 """
 
 from __future__ import annotations
@@ -86,10 +87,11 @@ class Selector:
         """The way from the root to an open node; with ``again`` it may also end at a finished or a waiting one.
 
         At each node it takes the child that scores best, the first of equals: among those with a way on, with
-        ``again`` also among visited ones.
+        ``again`` also among those that have a value.
         """
         rule, c, loss, loss_value = self.rule, self.c, self.loss, self.loss_value
         score, scale_of, by_prior, by_best = rule.score, rule.scale, rule.by_prior, rule.by_best
+        by_judgement = rule.by_judgement
         path, node = [ROOT], nodes[ROOT]
         while not node.open:  # a search spends its time in here
             seen = node.visits + loss * node.pending
@@ -98,15 +100,18 @@ class Selector:
             best, top = ROOT, -inf
             for index in node.children:
                 child = nodes[index]
-                if child.ready or (again and child.visits):
-                    value = child.best if by_best else child.value
-                    visits = child.visits + loss * child.pending
-                    if loss_value is not None and visits:
-                        value = (child.visits * value + loss * child.pending * loss_value) / visits
-                    if by_prior:
-                        bonus = scale * node.children[index] / draws
-                    found = score(value, visits, bonus)
-                    if found > top:
+                returns = child.returns
+                if child.ready or (again and returns):
+                    found = -inf
+                    if returns or not (child.visits or (by_judgement and child.judged is None)):
+                        value = child.best if by_best else child.value
+                        virtual = loss * child.pending
+                        if loss_value is not None and returns + virtual:
+                            value = (returns * value + virtual * loss_value) / (returns + virtual)
+                        if by_prior:
+                            bonus = scale * node.children[index] / draws
+                        found = score(value, child.visits + virtual, bonus)
+                    if found > top or best == ROOT:
                         best, top = index, found
             if best == ROOT:
                 break

@@ -2,7 +2,8 @@
 
 1. ``start``: a simulation begins; it is pending at every node on its way.
 2. ``ask``: a ticket of it goes out. ``keep``: what came of one is sorted into lost, alive and finished.
-3. ``end``: all that it waited for is there. Its visits are pending no longer, and each leaf's value is backed up.
+3. ``end``: all that it waited for is there. Its visits are pending no longer, and each leaf is backed up: a visit,
+   and its value. A leaf without one, for its judgement failed, is set aside until no other way on is left.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class State:
     under_way: dict[int, Simulation] = field(default_factory=dict)
     out: dict[int, Ticket] = field(default_factory=dict)
     wanted: list[Ticket] = field(default_factory=list)
+    aside: list[int] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     answered: bool = False
     decided: bool = False
@@ -76,7 +78,7 @@ class State:
         return kept
 
     def end(self, simulation: Simulation, rollout_weight: float, discount: float) -> None:
-        """Back up what a simulation found: of each leaf that could be judged or rolled out."""
+        """Back up what a simulation found of each leaf."""
         tree, path = self.tree, simulation.path
         nodes = tree.nodes
         for index in path:
@@ -86,9 +88,25 @@ class State:
             if index != path[-1]:
                 nodes[index].pending -= 1
                 way = [*path, index]
-            value = mixed(nodes[index].judged, returns, rollout_weight)
-            if value is not None:
-                tree.back_up(way, value, discount)
+            tree.back_up(way, mixed(nodes[index].judged, returns, rollout_weight), discount)
+            if not nodes[index].returns:
+                self.set_aside(index)
+
+    def set_aside(self, index: int) -> None:
+        """Close a node that nothing good or bad is known of."""
+        node = self.tree.nodes[index]
+        if node.open:
+            node.aside = True
+            self.tree.set_open(index, False)
+            self.aside.append(index)
+
+    def take_up(self) -> None:
+        """Open the first node that was set aside, where no other way on is left and none is to come."""
+        tree = self.tree
+        while self.aside and not (self.under_way or tree.root.ready):
+            index = self.aside.pop(0)
+            tree.nodes[index].aside = False
+            tree.set_open(index, True)
 
 
 def mixed(judged: float | None, returns: list[float] | None, weight: float) -> float | None:

@@ -7,7 +7,7 @@ from branchwise.orchestrator.search.tree import Node, Tree
 
 
 def statistics(tree: Tree) -> Statistics:
-    """Every node in the order told, the root first. Value and best return only where something was backed up."""
+    """Every node in the order told, the root first. Value and best return only where a value was backed up."""
     return {node.trajectory.lineage: _of(tree, index) for index, node in enumerate(tree.nodes)}
 
 
@@ -22,10 +22,12 @@ def prior(tree: Tree, index: int) -> float:
 
 def _of(tree: Tree, index: int) -> NodeStatistics:
     node = tree.nodes[index]
-    known: list[tuple[str, str | float]] = [("best_return", node.best)] if node.visits else []
+    known: list[tuple[str, str | float]] = [("best_return", node.best)] if node.returns else []
+    if node.returns < node.visits:
+        known.append(("visits_without_a_value", node.visits - node.returns))
     if len(node.parents) > 1:
         known.append(("reached_from", ", ".join(_name(tree.nodes[parent]) for parent in node.parents)))
-    value = node.value if node.visits else None
+    value = node.value if node.returns else None
     return NodeStatistics(node.visits, value, prior(tree, index), tuple(known))
 
 

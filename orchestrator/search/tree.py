@@ -19,14 +19,15 @@ ROOT = 0
 class Node:
     """A state that was reached. ``children`` counts the draws that led to each: over all of them, its prior.
 
-    ``judged`` is what the reward model thinks of it, ``key`` the world's name for it. ``value`` is the mean of the
-    returns that were backed up through here, ``best`` the greatest; while ``visits`` is 0 they are what the selection
-    rule takes for granted.
+    ``judged`` is what the reward model thinks of it, ``key`` the world's name for it. ``visits`` are the simulations
+    that came through here, and ``returns`` counts those of them that brought a value: ``value`` is their mean,
+    ``best`` the greatest. Before any visit they are what the selection rule takes for granted; a node that was
+    visited without a return has no value.
     ``pending`` counts the simulations under way through here, ``growing`` the expansions under way from here.
 
     ``drawn`` numbers all draws from here, ``sampled`` counts those for children, ``expanded`` is the iteration that
-    first asked for some. ``open`` says that more may be asked for now. ``ready`` counts the ways on: one if it is
-    open, and one for each child that has a way on.
+    first asked for some. ``open`` says that more may be asked for now, ``aside`` that it is closed until no other way
+    on is left. ``ready`` counts the ways on: one if it is open, and one for each child that has a way on.
     """
 
     trajectory: Trajectory
@@ -35,6 +36,7 @@ class Node:
     parents: tuple[int, ...] = ()
     children: dict[int, int] = field(default_factory=dict)
     visits: int = 0
+    returns: int = 0
     value: float = 0.0
     best: float = 0.0
     pending: int = 0
@@ -43,6 +45,7 @@ class Node:
     sampled: int = 0
     expanded: int | None = None
     open: bool = False
+    aside: bool = False
     ready: int = 0
 
 
@@ -84,16 +87,18 @@ class Tree:
             node.open = is_open
             self._shift(index, 1 if is_open else -1)
 
-    def back_up(self, way: Sequence[int], value: float, discount: float = 1.0) -> None:
-        """Count a leaf's value on the way to it: visits first, then running means of the discounted returns."""
+    def back_up(self, way: Sequence[int], value: float | None, discount: float = 1.0) -> None:
+        """Count a visit on the way to a leaf and, where it has a value, running means of the discounted returns."""
         nodes = self.nodes
         for index in reversed(way):
             node = nodes[index]
-            visits = node.visits = node.visits + 1
-            node.value += (value - node.value) / visits
-            if value > node.best or visits == 1:
-                node.best = value
-            value *= discount
+            node.visits += 1
+            if value is not None:
+                returns = node.returns = node.returns + 1
+                node.value += (value - node.value) / returns
+                if value > node.best or returns == 1:
+                    node.best = value
+                value *= discount
 
     def is_above(self, upper: int, lower: int) -> bool:
         """True where a way leads from ``upper`` down to ``lower``, or both are the same."""

@@ -200,6 +200,38 @@ class TestChoice:
         grow(search, 0, 0.5, arm=2, stop=StopReason.ANSWERED)
         assert set(chosen(search)) == {(0, 0)}
 
+    @pytest.mark.parametrize("strategy", ["multiarm_bandit_ucb", "multiarm_bandit_thompson", "stack"])
+    def test_a_policy_that_never_gets_a_score_is_passed_by_after_two_tries(self, strategy: Any) -> None:
+        search = searching(policies=["policy", "big"], strategy=strategy, posterior="beta")
+        grow(search, 0, 0.1, arm=0, stop=StopReason.ANSWERED)
+        grow(search, 0, None, arm=1)
+        assert chosen(search)[0, 1] > 0
+        grow(search, 0, None, arm=1)
+        assert set(chosen(search)) == {(0, 0)}
+        grow(search, 0, None, arm=0)
+        assert set(chosen(search)) == {(0, 0)}
+
+    def test_where_no_policy_ever_got_a_score_it_goes_on_all_the_same(self) -> None:
+        search = searching(policies=["policy", "big"])
+        for arm in (0, 0, 1, 1):
+            grow(search, 0, None, arm=arm)
+        assert set(chosen(search)) == {(0, 0), (0, 1)}
+
+    def test_lost_children_are_tries_of_their_policy(self) -> None:
+        assert upper_bound(observed(0.5), 4, lost=3) == pytest.approx(0.5 + 2**0.5 * (1.3862944 / 4) ** 0.5)
+
+    def test_a_node_below_which_nothing_can_be_judged_is_passed_by(self) -> None:
+        search = searching()
+        grow(search, 0, 0.9)
+        grow(search, 1, None)
+        assert chosen(search)[1, 0] > 0
+        grow(search, 1, None)
+        assert set(chosen(search)) == {(0, 0)}
+        grow(search, 0, 0.2)
+        assert set(chosen(search)) == {(0, 0), (2, 0)}
+        grow(search, 1, 0.9)  # one that was under way
+        assert {node for node, _ in chosen(search)} == {0, 1, 2, 3}
+
     def test_stacked_a_policy_goes_down_its_own_children_only(self) -> None:
         search = searching(policies=["policy", "big"], strategy="stack")
         grow(search, 0, 0.9, arm=1)

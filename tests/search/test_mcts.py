@@ -18,6 +18,7 @@ from branchwise.orchestrator.core.saving import restore, save
 from branchwise.orchestrator.core.trajectory import StopReason
 from branchwise.orchestrator.search.mcts import MCTS, Options, build, most_draws
 from branchwise.orchestrator.search.simulations import mixed
+from branchwise.orchestrator.search.tree import Node, Tree
 from tests.laws import toy
 from tests.laws.enumerable import ROOT, Actions, World, deceptive, play, scattered, transposing, uniform
 from tests.search.tree_nodes import nodes
@@ -389,14 +390,86 @@ def test_a_node_that_kept_a_child_is_not_tried_again() -> None:
     assert [(e.parent.lineage, e.first) for e in (first, second, third)] == [((), 0), ((), 1), ((1,), 0)]
 
 
-def test_what_could_not_be_judged_is_in_the_tree_and_backs_up_nothing() -> None:
+def test_what_could_not_be_judged_is_in_the_tree_and_backs_up_a_visit_alone() -> None:
     def judge(actions: Actions) -> object:
         return failed("no verdict") if actions == (1,) else judged(0.5, scale="probability", source="rule")
 
     world = scattered(1, depth=9)
     search = build(Options(children=3, iterations=1, finish=0), ROOT, 1)
     play(search, world, judge)  # type: ignore[arg-type]
-    assert [(node.visits, node.value) for node in nodes(search)] == [(2, 0.5), (1, 0.5), (0, None), (1, 0.5)]
+    assert [(node.visits, node.value) for node in nodes(search)] == [(3, 0.5), (1, 0.5), (1, None), (1, 0.5)]
+
+
+def first_unjudged(actions: Actions) -> object:
+    return failed("no verdict") if actions[0] == 0 else judged(-5.0, scale="raw", source="judge")
+
+
+@pytest.mark.parametrize("evaluate", ["children", "leaf"])
+@pytest.mark.parametrize("selection", ["uct", "lats", "puct", "puct_best"])
+@pytest.mark.parametrize("virtual_value", [None, 0.0])
+def test_what_could_not_be_judged_waits_until_no_other_way_on_is_left(
+    evaluate: str, selection: str, virtual_value: float | None
+) -> None:
+    world = scattered(1, branching=2)
+    options = {"evaluate": evaluate, "selection": selection, "virtual_value": virtual_value, "finish": 0}
+    search = build(Options(children=2, iterations=100, **options), ROOT, 1)
+    asked, _ = play(search, world, first_unjudged)  # type: ignore[arg-type]
+    expanded = [world.actions(expansion.parent) for expansion in asked]
+    assert {actions[:1] for actions in expanded[1:4]} == {(1,)}
+    assert expanded[4:] == [(0,), (0, 0), (0, 1)]  # the first that was set aside comes first
+    assert_nothing_is_under_way(search)
+    root, unjudged, good, *_ = nodes(search)
+    assert (unjudged.value, good.value, root.value) == (None, -5.0, -5.0)
+    assert dict(search.statistics()[0,].extra)["visits_without_a_value"] == unjudged.visits > 0
+
+
+def test_a_visit_without_a_value_is_in_no_mean_and_makes_the_bonus_smaller() -> None:
+    tree = Tree([Node(ROOT)])
+    tree.back_up([0], 0.5)
+    tree.back_up([0], None)
+    tree.back_up([0], 0.7)
+    assert (tree.root.visits, tree.root.returns, tree.root.value) == (3, 2, pytest.approx(0.6))
+
+
+def test_what_is_found_below_an_unjudged_step_is_its_value() -> None:
+    world = scattered(1)
+    search = build(Options(children=3, iterations=100), ROOT, 1)
+    play(search, world, lambda actions: failed("no verdict") if len(actions) == 1 else world.mean(actions))
+    assert {world.actions(candidate) for candidate in search.candidates()} == set(world.leaves)
+    assert answer_of(search, world) == world.best
+    assert all(node.value is not None for node in nodes(search))
+
+
+def test_where_nothing_at_all_is_judged_the_search_goes_on_and_answers() -> None:
+    search = build(Options(children=3, iterations=5), ROOT, 1)
+    asked, _ = play(search, scattered(1, depth=9), lambda _: failed("no verdict"))
+    assert [expansion.parent.lineage for expansion in asked] == [(), (0,), (1,), (2,), (0, 0), ()]
+    assert [candidate.value for candidate in search.candidates()] == [None]
+
+
+def test_finished_answers_are_revisited_rather_than_what_could_not_be_judged() -> None:
+    def judge(actions: Actions) -> object:
+        return failed("no verdict") if actions[0] == 1 else judged(-5.0, scale="raw", source="judge")
+
+    world = EndingAtOnce(ending_at_once, depth=9, branching=2)
+    search = build(Options(children=2, iterations=50, revisit=True, in_flight=1, exploration=0.1), ROOT, 1)
+    asked, _ = play(search, world, judge)  # type: ignore[arg-type]
+    assert len(asked) == 1
+    assert search.recommended() in search.candidates()
+
+
+def test_it_is_not_decided_for_a_first_step_without_a_value() -> None:
+    world = scattered(1, depth=9)
+    options = {"recommendation": "visits", "until_decided": True, "iterations": 40, "in_flight": 1, "depth": 20}
+    _, search = searched(world, lambda _: None, children=1, **options)  # type: ignore[arg-type]
+    assert not search.state.decided
+
+
+def test_a_dead_end_of_no_stated_value_is_a_visit_alone() -> None:
+    search = build(Options(children=2, retries=0, finish=0), ROOT, 1)
+    while not search.finished:
+        search.tell(lost(*search.ask(1)))
+    assert (search.state.tree.root.visits, nodes(search)[0].value) == (1, None)
 
 
 def test_what_could_not_be_judged_is_worth_its_rollouts() -> None:

@@ -29,8 +29,8 @@ def nodes(search: MCTS) -> list[Row]:
             node.trajectory.lineage,
             tuple(tree.nodes[parent].trajectory.lineage for parent in node.parents),
             node.visits,
-            node.value if node.visits else None,
-            node.best if node.visits else None,
+            node.value if node.returns else None,
+            node.best if node.returns else None,
             prior(tree, index),
             node.expanded,
         )
