@@ -16,7 +16,7 @@ from pathlib import Path
 
 from branchwise.orchestrator.backends.outage import Outage
 from branchwise.orchestrator.backends.stack import outage_of, stacked
-from branchwise.orchestrator.core.answers import final_answer, to_answer
+from branchwise.orchestrator.core.answers import to_answer
 from branchwise.orchestrator.core.budget import Budget
 from branchwise.orchestrator.core.decisions import Decision
 from branchwise.orchestrator.core.errors import ConfigError, Suspended
@@ -27,6 +27,7 @@ from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.record import SearchRecord
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.roles import Backend, Grade, Task
+from branchwise.orchestrator.core.stated import final_answer
 from branchwise.orchestrator.core.together import arrived
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.world import World
@@ -134,7 +135,7 @@ class Session:
         self.run.notify(RunStarted(self.settings.seed, _text(self.run.journal.directory), len(self._recorded())))
         for result in self.finished():
             yield result
-        solve = compile_workflow(self.loaded.workflow, self.parts(), self.settings.seed)
+        solve = compile_workflow(self.loaded, self.parts(), self.settings.seed)
 
         async def graded(episode: Episode) -> Result:
             result = await solve(episode)

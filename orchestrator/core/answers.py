@@ -1,4 +1,4 @@
-r"""Answers: the one canonical form under which answers are voted on and graded, and where a text states one.
+r"""Answers: the one canonical form under which answers are voted on and graded; where a text states one: stated.py.
 
 Two spellings of one answer must be one vote and one grade, so there is exactly one canonicaliser. Its input
 is written by models: it is matched against regular expressions with bounded repetitions, never evaluated,
@@ -25,13 +25,13 @@ from typing import Final
 from branchwise.orchestrator.core.expansion import Answer
 
 MAX_CHARACTERS: Final = 1_000
-MAX_TEXT_CHARACTERS: Final = 200_000
 _MAX_PASSES: Final = 16
 
 _FRACTIONS: Final = {sign: unicodedata.normalize("NFKC", sign).split("\u2044") for sign in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"}
 _SIGNS: Final = str.maketrans(
     dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-")
     | {sign: rf"\frac{{{over}}}{{{under}}}" for sign, (over, under) in _FRACTIONS.items()}
+    | {"∅": r"\emptyset"}
 )
 _LATEX: Final = (
     (re.compile(r"(?<!\\)\\(?:!|(?:left|right|displaystyle)(?![A-Za-z]))"), ""),
@@ -39,8 +39,10 @@ _LATEX: Final = (
     (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
     (re.compile(r"\\([$%])"), r"\1"),
     (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\\varnothing(?![A-Za-z])|\\\{ ?\\\}"), r"\\emptyset"),
 )
 _BRACED: Final = re.compile(r"(?:\\(?:boxed|fbox|text|textbf|textit|mathrm|mathbf|mathit))? ?\{(.*)\}", re.DOTALL)
+_BARE: Final = re.compile(r"\\(?:boxed|fbox)(?: (?!\{)|(?![A-Za-z {]))(.+)", re.DOTALL)
 _DOLLARS: Final = re.compile(r"\$(.+)\$|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _QUOTES: Final = "*`\"'\u201c\u201d\u2018\u2019 "
 _ENDING: Final = re.compile(r"[.,;:? ]+\Z|(?<=[^\W\d_]{2})!+\Z")
@@ -67,20 +69,6 @@ _SPACED: Final = re.compile(rf"{_SIGNED}(?P<over>[0-9]{{1,3}}(?: [0-9]{{3}}){{1,
 _LIKE_A_NUMBER: Final = re.compile(r"[-+$€£ ]{0,4}(?:[0-9.]|\\frac)")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,100}", re.ASCII)
 _EXACT: Final = re.compile(r"-?[0-9]{1,200}(?:/[1-9][0-9]{0,199})?")
-
-_BOX_OR_BRACE: Final = re.compile(r"\\(?:boxed|fbox)\s{0,8}\{|\\.|[{}]")
-_HASHES: Final = re.compile(r"####[ \t]*([^\n]*)")
-_ANSWER_IS: Final = re.compile(
-    r"\banswer\b(?:[*:_ \t]{0,8}(?:is|=)|[*_ \t]{0,4}:)[*:_ \t]{0,8}([^\n]{1,1000})", re.IGNORECASE
-)
-_SENTENCE_END: Final = re.compile(r"\.(?=\s|\Z)")
-_NUMBER: Final = re.compile(
-    r"(?<![\w.])(?:(?<!\))-)?\$?(?:[0-9]{1,3}(?:,[0-9]{3}){1,32}(?![0-9])|[0-9]{1,100})(?:\.[0-9]{1,100})?"
-    r"(?:/[0-9]{1,100})?"
-)
-_TEXT: Final = re.compile(r"\\(?:text|mbox|textbf|mathrm) ?\{([^{}]{0,200})\}")
-_FORMULA: Final = re.compile(r"[\\^_+*×·√!<>]|[0-9)] ?- ?[0-9(]|[0-9] ?x\b")
-_UNSURE: Final = re.compile(r"\b(?:not|no|nor|or|and|to|between|undefined)\b|n't\b", re.IGNORECASE)
 
 
 def canonical(text: str | None) -> str | None:
@@ -128,36 +116,6 @@ def to_answer(text: str | None) -> Answer | None:
     return None if text is None or form is None else Answer(text.strip(), form)
 
 
-def final_answer(text: str, *, last_number: bool = False) -> str | None:
-    r"""The answer that a text states: its last ``\boxed{x}``, else ``#### x``, else ``the answer is x``.
-
-    With ``last_number``, the last number in the text where none of these is found.
-    """
-    text = text[-MAX_TEXT_CHARACTERS:]
-    stated = _boxed(text) or _last(_HASHES, text) or _last(_ANSWER_IS, text)
-    if stated:
-        return stated
-    return _last_number(text) if last_number else None
-
-
-def final_number(text: str, *, last_number: bool = True) -> str | None:
-    """The number that a text states, where only a number can be the answer ("$18 a day" states "$18")."""
-    stated = final_answer(text, last_number=last_number)
-    return stated if stated is None or number(stated) is not None else number_in(stated)
-
-
-def number_in(stated: str) -> str | None:
-    """The number among the words of a statement: the only one, or the one that it begins with.
-
-    None where that is not sure: a formula is no words, and neither ``5 or 6`` nor ``not 5`` states a number.
-    """
-    words = unwrapped(_TEXT.sub(r" \1 ", stated)).rpartition("=")[2].strip(_QUOTES)
-    if _FORMULA.search(words) or _UNSURE.search(words):
-        return None
-    found = [match[0] for match in _NUMBER.finditer(words)]
-    return found[0] if len(found) == 1 or (found and words.startswith(found[0])) else None
-
-
 def _pass(text: str) -> str:
     text = _unwrap(text)
     value = _value(text)
@@ -170,7 +128,7 @@ def _unwrap(text: str) -> str:
         for pattern, replacement in _LATEX:
             text = pattern.sub(replacement, text)
     text = " ".join(text.split()).strip(_QUOTES)
-    for pattern in (_DOLLARS, _ASSIGNED, _CHOICE, _BRACED):
+    for pattern in (_DOLLARS, _ASSIGNED, _CHOICE, _BRACED, _BARE):
         match = pattern.fullmatch(text)
         if match and (pattern is not _BRACED or _balanced(match[1])):
             text = next(group for group in match.groups() if group is not None).strip()
@@ -215,29 +173,3 @@ def _normalised(text: str) -> str:
     text = re.sub(r" ?([()\[\]{}=+*/^<>|-]) ?| (?=\\)", r"\1", text.casefold())
     text = re.sub(r" ?, ?", ", ", text)
     return _ENDING.sub("", _ARTICLE.sub("", _BEGINNING.sub("", text))).strip()
-
-
-def _boxed(text: str) -> str | None:
-    opened: list[int | None] = []
-    found = None
-    for match in _BOX_OR_BRACE.finditer(text):
-        token = match[0]
-        if token.endswith("{") and token != "\\{":
-            opened.append(None if token == "{" else match.end())
-        elif token == "}" and opened and (start := opened.pop()) is not None:
-            found = text[start : match.start()].strip() or found
-    return found
-
-
-def _last(pattern: re.Pattern[str], text: str) -> str | None:
-    found = None
-    for match in pattern.finditer(text):
-        found = _SENTENCE_END.split(match[1], maxsplit=1)[0].strip("*`_ \t\r") or found
-    return found
-
-
-def _last_number(text: str) -> str | None:
-    found = None
-    for match in _NUMBER.finditer(text):
-        found = match[0]
-    return found

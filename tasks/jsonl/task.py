@@ -16,12 +16,13 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
-from branchwise.orchestrator.core.answers import canonical, final_answer, final_number, number, to_answer
+from branchwise.orchestrator.core.answers import canonical, number, to_answer
 from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.message import user
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Grade
+from branchwise.orchestrator.core.stated import final_answer, final_number
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.tasks.jsonl.rows import Row, read_rows
 from branchwise.tasks.lines import Content

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from branchwise.orchestrator.core.answers import canonical, final_answer, number
+from branchwise.orchestrator.core.answers import canonical, number
 from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.stated import final_answer
 from branchwise.tasks.lines import Content, Line, read_content
 
 Name = Literal["gsm8k", "math", "aime"]

@@ -19,13 +19,14 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
-from branchwise.orchestrator.core.answers import final_answer, is_number, number_in, to_answer
+from branchwise.orchestrator.core.answers import is_number, to_answer
 from branchwise.orchestrator.core.errors import ConfigError, SandboxError
 from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.message import user
 from branchwise.orchestrator.core.options import Options as _Options
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.roles import Grade
+from branchwise.orchestrator.core.stated import final_answer, number_in
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.tasks.lines import Content
 from branchwise.tasks.math.lanes import Lanes

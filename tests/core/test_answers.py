@@ -1,4 +1,4 @@
-"""The canonicaliser and the places where a text states its answer."""
+"""The canonicaliser: what is one answer in several spellings, and what is none."""
 
 from fractions import Fraction
 
@@ -6,15 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from branchwise.orchestrator.core.answers import (
-    MAX_CHARACTERS,
-    canonical,
-    final_answer,
-    final_number,
-    number,
-    number_in,
-    to_answer,
-)
+from branchwise.orchestrator.core.answers import MAX_CHARACTERS, canonical, number, to_answer
 from branchwise.orchestrator.core.expansion import Answer
 
 LATEX = st.lists(
@@ -59,6 +51,8 @@ LATEX = st.lists(
         (r"70\sqrt{2}", [r"70 \sqrt{2}", r"70\sqrt{2}", r"70\,\sqrt{ 2 }"]),
         ("1/0", ["1/0", "1 / 0"]),
         ("5!", ["5!"]),
+        ("4", [r"\boxed 4", r"\boxed4", r"$\boxed 4$", r"\boxed{\boxed 4}"]),
+        (r"\emptyset", [r"\emptyset", r"\varnothing", "∅", r"\{\}", r"\{ \}", r"\left\{\right\}", r"$\{\,\}$"]),
         ("12, 34", ["12,34", "12, 34"]),
     ],
 )  # fmt: skip
@@ -114,74 +108,14 @@ def test_decimals_and_thousands_survive(scaled: int, decimals: int) -> None:
     assert number(f"{'-' * (scaled < 0)}{int(whole):,}" + (f".{after}" if after else "")) == value
 
 
-@given(st.text() | LATEX)
-def test_any_text_is_read(text: str) -> None:
-    for read in (final_answer, final_number):
-        found = read(text)
-        assert found is None or found
-    assert final_answer(text, last_number=True) is not None or final_answer(text) is None
-
-
-HOSTILE = [r"\boxed{", "#### ", "the answer is ", "a an the ", "1,111", "1/", ". ", *"{}$-*9\\( \n"]
+HOSTILE = [r"\boxed{", r"\boxed ", "a an the ", "1,111", "1/", ". ", *"{}$-*9\\( \n"]
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
 @pytest.mark.timeout(30)
 def test_hostile_repetitions_end(piece: str) -> None:
     for size in (MAX_CHARACTERS, 300_000):
-        text = piece * (size // len(piece))
-        canonical(text)
-        final_answer(text, last_number=True)
-        final_number(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "stated"),
-    [
-        (r"so \boxed{5}, no: \boxed{\frac{1}{2}}. The answer is 7", r"\frac{1}{2}"),
-        (r"\boxed{\boxed{7}}", r"\boxed{7}"),
-        (r"\boxed{3} and then \boxed{4", "3"),
-        (r"{ \boxed{\{1, 2\}}", r"\{1, 2\}"),
-        ("2+2=4\n#### 4\n", "4"),
-        ("#### 4\nthe answer is 5", "4"),
-        ("The answer is 3.5. Or is it?", "3.5"),
-        ("The answer is 1.\nNo, the answer is 2.", "2"),
-        ("**Answer:** $18 a day", "$18 a day"),
-        ("**Final answer: 7**", "7"),
-        ("answer = -2", "-2"),
-        ("I can't answer 5 questions", None),
-        ("it costs 16 then 1,234", None),
-    ],
-)
-def test_where_a_text_states_its_answer(text: str, stated: str | None) -> None:
-    assert final_answer(text) == stated
-
-
-def test_the_last_number_counts_only_if_wanted() -> None:
-    assert final_answer("first 16-3, then 1,234 or so", last_number=True) == "1,234"
-    assert final_answer("16-3", last_number=True) == "3"
-    assert final_answer("at -3", last_number=True) == "-3"
-    assert final_number("so 12 or 13", last_number=False) is None
-
-
-def test_a_number_is_found_in_what_is_stated() -> None:
-    assert final_number("The answer is $18 per day at 2 markets.") == "$18"
-    assert final_number("The answer is 9 * 2 = $18 a day") == "$18"
-    assert final_number(r"\boxed{18\text{ dollars}}") == "18"
-    assert final_number("The answer is unknown. Perhaps 5") is None
-    assert final_number("The answer is: Janet makes $18 a day") == "$18"
-
-
-@pytest.mark.parametrize(
-    "stated",
-    [
-        "10+5", "10 - 5", r"10\cdot 3", "2^{9}", "3!", r"5 \text{ or } 6", r"\binom52", r"\sqrt{25}", "3x", "x > 3",
-        "undefined, not 3", "isn't 3", "from 3 to 4", "3 apples and 4 pears", "some",
-    ],
-)  # fmt: skip
-def test_a_statement_that_may_mean_several_numbers_states_none(stated: str) -> None:
-    assert number_in(stated) is None
-    assert final_number(rf"\boxed{{{stated}}}") is None
+        canonical(piece * (size // len(piece)))
 
 
 def test_numbers_apart_are_no_number() -> None:

@@ -115,7 +115,7 @@ SPELLINGS: tuple[tuple[str, ...], ...] = (
     ("7:50",),
     (r"\infty", "∞", "oo", "infinity"),
     (r"-\infty", "-∞", "-oo"),
-    (r"\emptyset", r"\varnothing", "∅"),
+    (r"\emptyset", r"\varnothing", "∅", r"\{\}", r"\left\{ \right\}", r"x \in \varnothing", r"S=\{\}"),
 )  # fmt: skip
 
 HOSTILE: tuple[str, ...] = (

@@ -80,6 +80,26 @@ async def test_math_500(tmp_path: Path) -> None:
     assert await said(read, "so 2") is None
 
 
+@pytest.mark.parametrize("solution", [r"So $x=\boxed 4.$", r"So it is $\boxed4$.", r"so $\boxed{\,4}$"])
+async def test_boxes_without_braces(tmp_path: Path, solution: str) -> None:
+    """Some keys of MATH are boxed so."""
+    read = task(tmp_path, {"problem": "What is $2+2$?", "solution": solution})
+    for text in (
+        solution,
+        r"So $\boxed 4$.",
+        r"So $\boxed\frac82$.",
+        "The answer is 4, because 2+2=4",
+        "The answer is\n\n4",
+    ):
+        assert await said_and_graded(read, text) == ("4", 1), text
+    assert await said(read, r"So $\boxed 4x$.") is None
+
+
+async def test_a_key_may_be_that_there_is_nothing(tmp_path: Path) -> None:
+    read = task(tmp_path, {"problem": "For which x is x = x + 1?", "solution": r"For none: $\boxed{\{\}}$."})
+    assert await graded(read, r"\varnothing", r"\emptyset", r"\{ \}", "0") == [1, 1, 1, 0]
+
+
 async def test_aime(tmp_path: Path) -> None:
     read = task(tmp_path, CONTEST, {"id": 7, "problem": "Find $n$.", "answer": 540}, layout="aime")
     assert [each.id for each in read.problems()] == ["2099-I-1", "7"]
@@ -111,6 +131,11 @@ async def test_where_keys_are_numbers_a_formula_is_its_value(tmp_path: Path, lay
         r"\boxed{\text{not } 10}": None,
         r"\boxed{10x}": None,
         "The answer is undefined, not 10.": None,
+        "The answer is 10, since 4+4=8": ("10", 1),
+        "The answer is:\n\n10 eggs": ("10", 1),
+        "The answer is:\n\nFirst, 3 + 4 = 7, so it is 10": ("10", 1),
+        r"So it is $\boxed 10$.": ("10", 1),
+        r"So it is $\boxed\binom52$.": ("10", 1),
         "The answer is 10 or 20": None,
     }.items():
         assert await said_and_graded(read, text) == found, text
