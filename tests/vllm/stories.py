@@ -112,10 +112,13 @@ def doctor(servers: Servers) -> str:
     """All that the last story's workflow needs is there."""
     workflow = judged(BEAM, servers["policy"], servers["process"], BY_PROCESS)
     examined = asyncio.run(examine(loaded_workflow(workflow, {})))
-    assert [one.name for one in examined] == ["policy", "judge"]
-    assert not any(one.advice for one in examined)
-    assert all(one.speed is not None for one in examined)
-    return ", ".join(f"{one.name}: {[trial.need for trial in one.tried if trial.known]}" for one in examined)
+    assert [one.name for one in examined.models] == ["policy", "judge"]
+    assert not examined.advice
+    assert all(one.speed is not None for one in examined.models)
+    (judgement,) = [one.judgement for one in examined.judged]
+    assert judgement is not None
+    assert len(judgement.step_values) == 2
+    return ", ".join(f"{one.name}: {[trial.need for trial in one.tried if trial.known]}" for one in examined.models)
 
 
 STORIES: tuple[Story, ...] = (
