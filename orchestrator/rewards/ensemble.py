@@ -4,7 +4,8 @@
 2. With ``references``, a sample of rewards for each member, values become z-scores on it, so that no scale dominates.
    Without, all members have to be on one scale.
 3. They are combined: ``mean``, ``median``, ``min``, ``mean_minus_std``, ``mean_minus_variance``; or ``soft_and``, the
-   probability to be better than each member's mean reference in everything, if members are independent.
+   probability to be better in everything than each member's reference, a quantile of its sample, if members are
+   independent.
 4. The members' values are recorded as factors, with the standard deviation of what is combined (z-scores, or
    log-probabilities of soft_and); and whether that is above ``disagreement``.
 
@@ -27,7 +28,7 @@ from pydantic import Field, model_validator
 from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
 from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.rewards.combining import Combination, combined
-from branchwise.orchestrator.rewards.transforms import Moments, log_preference, moments, z_score
+from branchwise.orchestrator.rewards.transforms import Moments, log_preference, moments, normal_quantile, z_score
 from branchwise.orchestrator.rewards.wrapping import Panel, R, reseeded_rewards, scale_of
 
 
@@ -46,6 +47,9 @@ class Options(JudgingOptions, Generic[R]):
     )
     references: tuple[tuple[float, ...], ...] = Field(
         (), description="For each member in order a sample of its rewards, on which its values are normalised."
+    )
+    quantile: float = Field(
+        0.85, gt=0, lt=1, description="Of soft_and: of a normal distribution through the references."
     )
     disagreement: float | None = Field(
         None, gt=0, description="A standard deviation above this is recorded as the factor `disagreement`."
@@ -109,7 +113,8 @@ class Ensemble(Panel[Options[Any]]):
             return list(values)
         pairs = zip(values, self.references, strict=True)
         if self.options.combine == "soft_and":
-            return [log_preference(value, reference.mean) for value, reference in pairs]
+            quantile = self.options.quantile
+            return [log_preference(value, normal_quantile(reference, quantile)) for value, reference in pairs]
         return [z_score(value, reference) for value, reference in pairs]
 
 

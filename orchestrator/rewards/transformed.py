@@ -4,7 +4,7 @@
 transform           value                                                 options
 ==================  ====================================================  ======================
 ``preference``     mean of sigmoid(steepness (r - reference)): PAR        references, steepness
-``log_preference`` log sigmoid(r - mean of the references)                references
+``log_preference`` log sigmoid(r - quantile of the references)            references, quantile
 ``normalised``     (r - mean) / std of the references                     references
 ``clipped``        reduced min(p - ceiling, 0) of the steps               ceiling, step_reducer
 ``deltas``         reduced p_k - p_(k+1) of the steps                     step_reducer
@@ -12,27 +12,31 @@ transform           value                                                 option
 ==================  ====================================================  ======================
 
 The formulas and their papers are in rewards/transforms.py. The steps keep the other reward's scores. References are
-rewards that it gave to reference answers: without them there is no centre.
+rewards that it gave to reference answers, to each problem its own from a file (rewards/references.py) or the same to
+all: without them there is no centre, and a problem that the file lacks has no value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
+from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards import transforms
 from branchwise.orchestrator.rewards.reducers import RawReducer, reduced
+from branchwise.orchestrator.rewards.references import ByProblem, read_references
 from branchwise.orchestrator.rewards.wrapping import R, Wrapper, WrapperOptions, inner_reward, scale_of
 
 Transform = Literal["preference", "log_preference", "normalised", "clipped", "deltas", "progress"]
 OF_STEPS: Final = ("clipped", "deltas", "progress")
+NO_SPREAD: Final = "normalised needs references that differ: equal ones have no scale"
 
 
 class Options(WrapperOptions[R], Generic[R]):
@@ -42,7 +46,12 @@ class Options(WrapperOptions[R], Generic[R]):
     transform: Transform = Field(
         description="What is made of the value or of the step scores.", examples=["progress"]
     )
-    references: tuple[float, ...] = Field((), description="Rewards of reference answers, by the same reward.")
+    references: tuple[float, ...] | Path = Field(
+        (), description="Rewards of reference answers, by the same reward; or a file with them for each problem."
+    )
+    quantile: float = Field(
+        0.85, gt=0, lt=1, description="Of log_preference: of a normal distribution through the references."
+    )
     steepness: float = Field(1.0, gt=0, description="Of preference: the factor before the difference.")
     ceiling: float = Field(0.8, description="Of clipped: what is above neither gains nor loses.")
     step_reducer: RawReducer = Field("sum", description="How transformed step scores become the value.")
@@ -64,8 +73,9 @@ class Options(WrapperOptions[R], Generic[R]):
 
     @model_validator(mode="after")
     def _has_spread(self) -> Self:
-        if self.transform == "normalised" and not transforms.moments(self.references).std:
-            raise ValueError("normalised needs references that differ: equal ones have no scale")
+        given = self.references
+        if self.transform == "normalised" and not isinstance(given, Path) and not transforms.moments(given).std:
+            raise ValueError(NO_SPREAD)
         return self
 
     @property
@@ -91,13 +101,18 @@ class Options(WrapperOptions[R], Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Transformed(Wrapper[Options[Any]]):
-    """A reward model whose values are transformed."""
+    """A reward model whose values are transformed; ``by_problem`` are the references of a file."""
+
+    by_problem: ByProblem = field(default_factory=dict)
 
     def made(self, value: float, judgement: Judgement, trajectory: Trajectory) -> Judgement:
-        """The judgement with its value transformed; where there are no step scores to transform, a failure."""
+        """The judgement with its value transformed; without step scores or references to do so by, a failure."""
         options, scale = self.options, self.options.scale
+        references = self._references(trajectory)
         if options.transform not in OF_STEPS:
-            transformed = self._value(value)
+            if not references:
+                return failed(f"no references for the problem '{trajectory.problem.id}'", self.source)
+            transformed = self._value(value, references)
         elif judgement.step_values:
             transformed = reduced(options.step_reducer, self._steps(judgement.step_values))
         else:
@@ -107,13 +122,17 @@ class Transformed(Wrapper[Options[Any]]):
         made = judged(transformed, scale=scale, source=self.source, step_values=kept)
         return replace(made, factors=(("untransformed", value),), rationale=judgement.rationale)
 
-    def _value(self, value: float) -> float:
-        references = self.options.references
+    def _references(self, trajectory: Trajectory) -> tuple[float, ...]:
+        given = self.options.references
+        return self.by_problem.get(trajectory.problem.id, ()) if isinstance(given, Path) else given
+
+    def _value(self, value: float, references: Sequence[float]) -> float:
         match self.options.transform:
             case "preference":
                 return transforms.preference(value, references, self.options.steepness)
             case "log_preference":
-                return transforms.log_preference(value, fmean(references))
+                reference = transforms.normal_quantile(transforms.moments(references), self.options.quantile)
+                return transforms.log_preference(value, reference)
             case _:
                 return transforms.z_score(value, transforms.moments(references))
 
@@ -128,5 +147,12 @@ class Transformed(Wrapper[Options[Any]]):
 
 
 def build(options: Options[Any], parts: Parts) -> Transformed:
-    """The reward around the other one."""
-    return Transformed(options, inner_reward(options.reward, parts))
+    """The reward around the other one. ConfigError where the references can't be read, or have no scale."""
+    by_problem: ByProblem = {}
+    if isinstance(options.references, Path):
+        by_problem = read_references(parts.directory / options.references)
+    if options.transform == "normalised":
+        for problem, rewards in by_problem.items():
+            if not transforms.moments(rewards).std:
+                raise ConfigError(f"references {options.references}: problem '{problem}': {NO_SPREAD}")
+    return Transformed(options, inner_reward(options.reward, parts), by_problem)

@@ -1,8 +1,9 @@
 """Transforms: scores made into other scores, without a model. A reducer makes one out of many, a transform does not.
 
-* ``log_preference``: log sigmoid(r - reference). Its sum over properties is the soft AND: the log-probability that an
-  answer is good in all of them, if they are independent. Wang et al. 2024, "Transforming and Combining Rewards for
-  Aligning Large Language Models", arXiv 2402.00742.
+* ``log_preference``: log sigmoid(r - reference), the reference being what a good answer to the problem is given: the
+  0.85 quantile of a normal distribution through rewards of reference answers, say. Its sum over properties is the
+  soft AND: the log-probability that an answer is good in all of them, if they are independent. Wang et al. 2024,
+  "Transforming and Combining Rewards for Aligning Large Language Models", arXiv 2402.00742.
 * ``preference``: the mean of sigmoid(k (r - reference)) over reference rewards: bounded, steepest where it matters.
   PAR, Fu et al. 2025, "Reward Shaping to Mitigate Reward Hacking in RLHF", arXiv 2502.18770.
 * ``clipped`` and ``deltas`` of step scores, so that no padding with good steps pays. Gao et al. 2024, "On Designing
@@ -17,7 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, pstdev
+from statistics import NormalDist, fmean, pstdev
 
 from branchwise.orchestrator.core.selection import logistic
 
@@ -35,6 +36,11 @@ def moments(rewards: Sequence[float]) -> Moments:
     if not rewards:
         raise ValueError("a reference sample has at least one reward")
     return Moments(fmean(rewards), pstdev(rewards))
+
+
+def normal_quantile(reference: Moments, share: float) -> float:
+    """The quantile of the normal distribution with this mean and deviation; of 0.5 it is the mean."""
+    return reference.mean + reference.std * NormalDist().inv_cdf(share)
 
 
 def z_score(reward: float, reference: Moments) -> float:

@@ -72,10 +72,16 @@ async def test_pessimism_changes_the_winner(combine: str, winner: int) -> None:
 
 async def test_soft_and_is_the_probability_of_being_good_at_all() -> None:
     references = [[-1.0, 1.0], [0.0]]
-    found = await values(["0 0", "4 -4"], rewards=TWO, references=references, combine="soft_and")
+    found = await values(["0 0", "4 -4"], rewards=TWO, references=references, combine="soft_and", quantile=0.5)
     assert found == [pytest.approx(0.25), pytest.approx(math.exp(-4.0363), rel=5e-5)]
     assert (found[0] or 0) > (found[1] or 1)
     assert options_of(kind="ensemble", rewards=TWO, references=references, combine="soft_and").scale == "probability"
+
+
+async def test_soft_and_is_centred_on_what_good_answers_are_given() -> None:
+    """On the 0.85 quantile of each member's sample, by default: here 1.036433 and 0."""
+    (found,) = await values(["1.036433 0"], rewards=TWO, references=[[-1.0, 1.0], [0.0]], combine="soft_and")
+    assert found == pytest.approx(0.25)
 
 
 async def test_disagreement_is_flagged() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement
-from branchwise.orchestrator.core.options import source_of
+from branchwise.orchestrator.core.options import Parts, source_of
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards.transformed import Transformed
-from tests.rewards.asking import built, judgement, options_of, solution
+from tests.rewards.asking import PARTS, built, judgement, options_of, solution
 
 RAW = {"kind": "rule", "callable": f"{__name__}:first_number", "scale": "raw"}
 STEPS = {"kind": "calculator", "reducer": "mean"}
@@ -28,7 +32,7 @@ def first_number(trajectory: Trajectory) -> float:
         ("preference", [1.0, 3.0], 0.5, "probability"),
         ("preference", [0.0], 0.880797, "probability"),
         ("log_preference", [2.0], -0.693147, "raw"),
-        ("log_preference", [1.0, 3.0], -0.693147, "raw"),
+        ("log_preference", [1.0, 3.0], -1.340026, "raw"),  # 0.85: log sigmoid(2 - 3.036433)
         ("normalised", [0.0, 2.0], 1.0, "raw"),
     ],
 )
@@ -37,6 +41,59 @@ async def test_values(transform: str, references: list[float], value: float, sca
     found = await judgement(reward, solution("2"))
     assert found.value == pytest.approx(value, abs=5e-7)
     assert (found.scale, found.factors) == (scale, (("untransformed", 2.0),))
+
+
+@pytest.mark.parametrize(("quantile", "value"), [(0.5, -0.693147), (0.85, -1.340026)])
+async def test_the_reference_is_a_quantile(quantile: float, value: float) -> None:
+    asked = {"reward": RAW, "transform": "log_preference", "references": [1.0, 3.0], "quantile": quantile}
+    found = await judgement(built(kind="transformed", **asked), solution("2"))
+    assert found.value == pytest.approx(value, abs=5e-7)
+
+
+def by_problem(folder: Path, *lines: str) -> Parts:
+    """Parts of a workflow that has such references beside it."""
+    (folder / "references.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return replace(PARTS, directory=folder)
+
+
+@pytest.mark.parametrize(
+    ("transform", "hard", "easy"),
+    [("preference", 0.880797, 0.5), ("log_preference", -0.126928, -0.693147), ("normalised", 2.0, -1.0)],
+)
+async def test_each_problem_has_its_own_references(tmp_path: Path, transform: str, hard: float, easy: float) -> None:
+    """One reward is good for an answer to the hard problem, and not for one to the easy one."""
+    lines = {
+        "normalised": ('{"problem": "hard", "rewards": [-1, 1]}', "", '{"problem": "easy", "rewards": [2, 4]}'),
+    }.get(transform, ('{"problem": "hard", "rewards": [0.0]}', "", '{"problem": "easy", "rewards": [2]}'))
+    asked = {"kind": "transformed", "reward": RAW, "transform": transform, "references": "references.jsonl"}
+    reward = built(by_problem(tmp_path, *lines), **asked)
+    found = await reward.score([solution("2", name=name) for name in ("hard", "easy", "unknown")])
+    assert [each.value for each in found[:2]] == [pytest.approx(hard, abs=5e-7), pytest.approx(easy, abs=5e-7)]
+    assert found[2].failure is not None
+    assert found[2].failure.message == "no references for the problem 'unknown'"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["{"], r"references .*references\.jsonl:1: .*JSON"),
+        (['{"problem": "a", "rewards": [1]}', "", '{"problem": "a", "rewards": [2]}'], r":3: problem 'a' has a line"),
+        (['{"problem": "a", "rewards": []}'], r":1: rewards: "),
+        (['{"problem": "a", "rewards": ["1"]}'], r":1: rewards\.0: "),
+        (['{"problem": "a", "rewards": [NaN]}'], r":1: "),
+        (['{"problem": 3, "rewards": [1]}'], r":1: problem: "),
+        (['{"problem": "a", "rewards": [1], "by": "me"}'], r":1: by: "),
+        (["[1]"], r":1: "),
+        ([""], r"references\.jsonl: there are none in it"),
+        (['{"problem": "a", "rewards": [1, 1]}'], r"problem 'a': normalised needs references that differ"),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_references_is_said(tmp_path: Path, lines: list[str], message: str) -> None:
+    asked = {"kind": "transformed", "reward": RAW, "transform": "normalised", "references": "references.jsonl"}
+    with pytest.raises(ConfigError, match=message):
+        built(by_problem(tmp_path, *lines), **asked)
+    with pytest.raises(ConfigError, match=r"references .*missing\.jsonl: No such file"):
+        built(by_problem(tmp_path, *lines), **(asked | {"references": "missing.jsonl"}))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from branchwise.orchestrator.rewards.transforms import (
     log_preference,
     log_sigmoid,
     moments,
+    normal_quantile,
     preference,
     progress,
     z_score,
@@ -35,6 +36,12 @@ def test_at_its_reference_a_reward_is_preferred_half_the_time() -> None:
 def test_log_sigmoid_is_stable_far_out() -> None:
     assert log_sigmoid(1000.0) == 0.0
     assert log_sigmoid(-1000.0) == -1000.0
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 2.0), (0.85, 3.036433), (0.15, 0.963567)])
+def test_a_quantile_is_that_of_a_normal_distribution(share: float, value: float) -> None:
+    assert normal_quantile(moments([1.0, 3.0]), share) == pytest.approx(value, abs=5e-7)
+    assert normal_quantile(moments([7.0]), share) == 7.0
 
 
 @given(FINITE, FINITE)
