@@ -28,7 +28,7 @@ from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.core.world import World
 from branchwise.orchestrator.engine.worlds import Worlds
 from branchwise.orchestrator.plugins import find
-from branchwise.orchestrator.workflow.compile import contest_of, means_of
+from branchwise.orchestrator.workflow.compile import built, contest_of, means_of
 from branchwise.orchestrator.workflow.facts import role_of
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
@@ -79,9 +79,9 @@ def predict(
     unbounded, comparisons = list[str](), dict[str, int]()
     for name, node in workflow.nodes.items():
         if isinstance(node, SearchNode):
-            means = means_of(workflow, node, parts, 0)
+            means = means_of(loaded, name, node, parts, 0)
             means = means if world is None else means.in_world(Worlds(world))
-            most = Playing(node, means, problem).most(contest_of(workflow, node, parts))
+            most = Playing(node, means, problem).most(contest_of(loaded, name, node, parts))
             if most is None:
                 unbounded.append(name)
                 continue
@@ -89,7 +89,7 @@ def predict(
             if node.tournament is not None:
                 comparisons[name] = most.comparisons
         else:
-            once = single = _asked(node.agent, parts, problem, workflow)
+            once = single = _asked(loaded, name, node.agent, parts, problem)
         for role, usage in once.items():
             per_problem[role] = per_problem.get(role, NOTHING) + times(usage, visits(workflow, name))
         dearest = greatest([*dearest.items(), *single.items()])
@@ -139,10 +139,10 @@ def _counting(name: str, loaded: Loaded) -> Counting:
     return Counting(Identity(""), capabilities_of(loaded.model(name)))
 
 
-def _asked(agent: Options, parts: Parts, problem: Problem, workflow: Workflow) -> dict[str, Usage]:
+def _asked(loaded: Loaded, name: str, agent: Options, parts: Parts, problem: Problem) -> dict[str, Usage]:
     """One reply of an agent, given a draft and feedback as long as they may be."""
     longest = "x" * int(getattr(agent, "max_tokens", 0))
     view = View(Trajectory(problem), 0, draft=longest, feedback=longest)
-    used = find("agent", agent.kind).module.build(agent, parts).bound(view)
-    model = workflow.models.get(getattr(agent, "model", ""))
+    used: Usage = built(loaded, ("nodes", name, "agent"), "agent", agent, parts).bound(view)
+    model = loaded.workflow.models.get(getattr(agent, "model", ""))
     return {role_of(agent): used if model is None else model.price.bound(used)}

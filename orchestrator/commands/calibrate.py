@@ -1,8 +1,9 @@
 """`branchwise calibrate`: from graded runs to the curve from a reward's value to the chance of being right.
 
 1. Read every judged and graded answer of the runs, which have to have the same reward over the same models.
-2. Fit a curve to them, and write it with the identity of the reward; the reward `calibrated` applies it.
-3. Show the expected calibration error before and after, also on problems that the curve was not fitted to.
+2. Fit a curve to them. It is refused where the reward tells right answers from wrong ones by chance only, or wrongly.
+3. Write it with the identity of the reward; the reward `calibrated` applies it.
+4. Show the expected calibration error before and after, also on problems that the curve was not fitted to.
 
 Nothing is run. What is fitted to one policy's answers holds for such answers.
 """
@@ -17,15 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from branchwise.orchestrator.core.calibration import Calibration
+from branchwise.orchestrator.core.calibration import Calibration, Curve
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Scale
 from branchwise.orchestrator.core.options import JudgingOptions, needs_of_part
 from branchwise.orchestrator.evaluation.calibrating import (
     Graded,
     Method,
+    area_under_roc,
     expected_calibration_error,
     fitted,
+    gain,
     reliability,
 )
 from branchwise.orchestrator.evaluation.graded import graded_answers
@@ -84,6 +87,7 @@ def _fitted(method: Method, read: Read) -> Calibration:
         curve = fitted(method, read.graded, read.scale)
     except ValueError as error:
         raise ConfigError(f"{error}, and there are {len(read.graded)} graded answers of one sort") from None
+    _refuse_falling(curve, read)
     return Calibration(
         curve=curve,
         scale=read.scale,
@@ -92,6 +96,17 @@ def _fitted(method: Method, read: Read) -> Calibration:
         answers=len(read.graded),
         problems=len(read.problems),
     )
+
+
+def _refuse_falling(curve: Curve, read: Read) -> None:
+    """ConfigError where the reward tells right answers from wrong ones by chance only, or the wrong way round."""
+    area, gained = area_under_roc(read.graded), gain(curve, read.graded, read.scale)
+    if area <= 0.5 or gained <= 0:
+        raise ConfigError(
+            f"of a right answer and a wrong one the right one has the higher value in {100 * area:.1f} % of pairs, "
+            f"and from the lowest value to the highest the fitted chance changes by {gained:+.4f}: a curve that does "
+            "not rise is not written. Grade more answers, or mend the reward (its labels, its column, its sign)"
+        )
 
 
 def _read(directories: Sequence[Path], environment: Mapping[str, str]) -> Read:

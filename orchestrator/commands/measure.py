@@ -24,7 +24,6 @@ from branchwise.orchestrator.commands.interrupting import interruptible
 from branchwise.orchestrator.commands.preparing import workflow_of
 from branchwise.orchestrator.core.errors import BoundaryError, BudgetRefused, ConfigError, Suspended
 from branchwise.orchestrator.core.judgement import Judgement, failed
-from branchwise.orchestrator.core.options import Options
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.together import bare, together
@@ -38,9 +37,10 @@ from branchwise.orchestrator.evaluation.first_error import (
     weakest_last_share,
 )
 from branchwise.orchestrator.evaluation.statistics import Interval, wilson
-from branchwise.orchestrator.plugins import find, suggestion
+from branchwise.orchestrator.plugins import suggestion
 from branchwise.orchestrator.rewards.wrapping import scale_of
 from branchwise.orchestrator.session import Session, Settings, as_task, open_session
+from branchwise.orchestrator.workflow.compile import built
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
 from branchwise.orchestrator.workflow.yaml_file import written_at
@@ -122,7 +122,8 @@ async def _judged(
     task = as_task([each.problem for each in trajectories])
     places = asyncio.Semaphore(settings.concurrency)
     async with open_session(loaded, task, settings) as session:
-        reward = _built(loaded.workflow.nodes[node], session)
+        options: Any = loaded.workflow.nodes[node].reward  # type: ignore[union-attr]
+        reward: RewardModel = built(loaded, ("nodes", node, "reward"), "reward", options, session.parts())
 
         async def one(trajectory: Trajectory) -> Judgement:
             async with places:
@@ -133,12 +134,6 @@ async def _judged(
                 return await together([one(each) for each in trajectories])
             except asyncio.CancelledError:
                 raise Suspended("stopped at once; with --out, the same command goes on from here") from None
-
-
-def _built(node: Any, session: Session) -> RewardModel:
-    options: Options = node.reward
-    reward: RewardModel = find("reward", options.kind).module.build(options, session.parts())
-    return reward
 
 
 async def _score(reward: RewardModel, node: str, trajectory: Trajectory, session: Session) -> Judgement:

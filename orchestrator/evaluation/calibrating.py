@@ -4,6 +4,8 @@
   in the place of 1 and 0, which keep them finite. Lin, Lin and Weng 2007, Machine Learning 68:267-276.
 * Temperature: the cross entropy's slope in 1 / T rises, so its root is found by halving.
 * Isotonic: neighbours that fall are pooled until none do. Ayer et al. 1955, Ann. Math. Stat. 26:641-647.
+* Area under the ROC curve: how often a right answer has a higher value than a wrong one, ties by half. Hanley and
+  McNeil 1982, Radiology 143:29-36.
 * Expected calibration error: over bins of equal width, the mean distance between the mean chance and the share that
   was right, by the bins' counts. Naeini et al. 2015, AAAI; ten bins as in Guo et al. 2017, arXiv 1706.04599.
 """
@@ -11,6 +13,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -56,6 +59,22 @@ def fitted(method: Method, graded: Sequence[Graded], scale: Scale) -> Platt | Is
     logits = [logit(each.value, scale) for each in graded]
     fit = fit_platt if method == "platt" else fit_temperature
     return fit(logits, [each.correct for each in graded])
+
+
+def gain(curve: Platt | Isotonic | Temperature, graded: Sequence[Graded], scale: Scale) -> float:
+    """How much more chance the highest of these values has than the lowest; negative where the curve falls."""
+    values = [each.value for each in graded]
+    return curve.chance(max(values), scale) - curve.chance(min(values), scale)
+
+
+def area_under_roc(graded: Sequence[Graded]) -> float:
+    """The area, in [0, 1]; 0.5 where values say nothing. ValueError where all answers are right, or none is."""
+    wrong = sorted(each.value for each in graded if not each.correct)
+    right = [each.value for each in graded if each.correct]
+    if not wrong or not right:
+        raise ValueError("right answers are told from wrong ones")
+    below = math.fsum((bisect_left(wrong, value) + bisect_right(wrong, value)) / 2 for value in right)
+    return below / (len(right) * len(wrong))
 
 
 def fit_platt(logits: Sequence[float], correct: Sequence[bool]) -> Platt:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal
+from typing import Any, ClassVar, Generic, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from branchwise.orchestrator.core.calibration import Calibration
 from branchwise.orchestrator.core.errors import ConfigError
@@ -34,6 +34,12 @@ class Options(WrapperOptions[R], Generic[R]):
         description="A file that `branchwise calibrate` wrote, beside the workflow; or the curve itself.",
         examples=[{"curve": {"method": "platt", "slope": 2.0, "intercept": -1.0}}],
     )
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        if self.reward.kind == self.kind:
+            raise ValueError("the other reward is calibrated already: its values are chances, write it by itself")
+        return self
 
     @property
     def scores_steps(self) -> bool:

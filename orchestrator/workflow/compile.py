@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.expansion import Candidate
-from branchwise.orchestrator.core.options import JudgingOptions, Parts, Price, dearest
+from branchwise.orchestrator.core.options import JudgingOptions, Options, Parts, Price, dearest
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
@@ -19,16 +20,19 @@ from branchwise.orchestrator.engine.batch import Solve
 from branchwise.orchestrator.engine.contest import Contest
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
 from branchwise.orchestrator.engine.expand import Means, arm
-from branchwise.orchestrator.plugins import find
+from branchwise.orchestrator.plugins import Role, find
 from branchwise.orchestrator.workflow.facts import models_of, most_draws, role_of
+from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.nodes import State, Step, agent_step, search_step
 from branchwise.orchestrator.workflow.spec import END, SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import graph_of
+from branchwise.orchestrator.workflow.yaml_file import Place, written_at
 
 
-def compile_workflow(workflow: Workflow, parts: Parts, seed: int) -> Solve:
+def compile_workflow(loaded: Loaded, parts: Parts, seed: int) -> Solve:
     """The coroutine that takes an episode through the workflow and brings back its result."""
-    steps = {name: _step(workflow, name, parts, seed) for name in workflow.nodes}
+    workflow = loaded.workflow
+    steps = {name: _step(loaded, name, parts, seed) for name in workflow.nodes}
     travel = _through_graph(workflow, steps) if has_routes(workflow) else steps[workflow.first]
 
     async def solve(episode: Episode) -> Result:
@@ -95,43 +99,55 @@ def _router(workflow: Workflow, name: str) -> Callable[[State], str]:
     return route
 
 
-def _step(workflow: Workflow, name: str, parts: Parts, seed: int) -> Step:
-    node = workflow.nodes[name]
+def _step(loaded: Loaded, name: str, parts: Parts, seed: int) -> Step:
+    node = loaded.workflow.nodes[name]
     if not isinstance(node, SearchNode):
-        agent = find("agent", node.agent.kind).module.build(node.agent, parts)
-        price = workflow.models[node.agent.model].price  # type: ignore[attr-defined]
+        agent = built(loaded, ("nodes", name, "agent"), "agent", node.agent, parts)
+        price = loaded.workflow.models[node.agent.model].price  # type: ignore[attr-defined]
         return agent_step(name, agent, role_of(node.agent), price)
     build, algorithm = find("search", node.algorithm.kind).module.build, node.algorithm
-    means = means_of(workflow, node, parts, seed)
+    means = means_of(loaded, name, node, parts, seed)
 
     def start(root: Trajectory) -> Any:
         return build(algorithm, root, seed_for(seed, root.problem.id, root.lineage, "search"))
 
-    contest, most = contest_of(workflow, node, parts), most_draws(algorithm)
+    contest, most = contest_of(loaded, name, node, parts), most_draws(algorithm)
     return search_step(name, SearchPlan(name, start, means, node.rule, node.window, node.commit, most, contest))
 
 
-def means_of(workflow: Workflow, node: SearchNode, parts: Parts, seed: int) -> Means:
+def means_of(loaded: Loaded, name: str, node: SearchNode, parts: Parts, seed: int) -> Means:
     """What a search node's expansions are made with. ConfigError where a part can't be built."""
-    policy = find("agent", node.policy.kind).module.build(node.policy, parts)
-    policies = {name: find("agent", each.kind).module.build(each, parts) for name, each in node.policies.items()}
-    reward = find("reward", node.reward.kind).module.build(node.reward, parts) if node.reward else None
+    place, workflow = ("nodes", name), loaded.workflow
+    policy = built(loaded, (*place, "policy"), "agent", node.policy, parts)
+    policies = {
+        each: built(loaded, (*place, "policies", each), "agent", options, parts)
+        for each, options in node.policies.items()
+    }
+    reward = built(loaded, (*place, "reward"), "reward", node.reward, parts) if node.reward else None
     models = {"policy": getattr(node.policy, "model", None)}
-    models |= {arm("policy", name): getattr(each, "model", None) for name, each in node.policies.items()}
+    models |= {arm("policy", each): getattr(options, "model", None) for each, options in node.policies.items()}
     prices = {purpose: workflow.models[model].price for purpose, model in models.items() if model is not None}
     if node.reward is not None:
         prices["verifier"] = price_of(workflow, node.reward)
     return Means(policy, reward, parts.answer, seed, together=node.together, prices=prices, policies=policies)
 
 
-def contest_of(workflow: Workflow, node: SearchNode, parts: Parts) -> Contest | None:
+def contest_of(loaded: Loaded, name: str, node: SearchNode, parts: Parts) -> Contest | None:
     """The tournament among a search node's answers, if it has one. ConfigError where its judge can't be built."""
     chosen = node.tournament
     if chosen is None:
         return None
-    judge = find("judge", chosen.judge.kind).module.build(chosen.judge, parts)
-    price = price_of(workflow, chosen.judge)
+    judge = built(loaded, ("nodes", name, "tournament", "judge"), "judge", chosen.judge, parts)
+    price = price_of(loaded.workflow, chosen.judge)
     return Contest(chosen.rule, judge, price, chosen.rounds, chosen.pool, chosen.distinct, chosen.seeding)
+
+
+def built(loaded: Loaded, place: Place, role: Role, options: Options, parts: Parts) -> Any:
+    """The part of these options. ConfigError, where it can't be built, says where it was written."""
+    try:
+        return find(role, options.kind).module.build(options, parts)
+    except ConfigError as error:
+        raise ConfigError(f"{written_at(place, loaded.source, loaded.lines)}: {error}") from error
 
 
 def price_of(workflow: Workflow, part: JudgingOptions) -> Price:

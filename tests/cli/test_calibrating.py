@@ -1,6 +1,7 @@
 """`calibrate`: from graded runs to a curve that the reward `calibrated` applies, and what it refuses."""
 
 import json
+import re
 from contextlib import chdir
 from pathlib import Path
 
@@ -19,6 +20,16 @@ ANSWERS = ["The answer is 4.", "The answer is 5, surely.", "The answer is 4, I t
 def confident(trajectory: Trajectory) -> float:
     """Too sure of everything."""
     return 0.95 if "answer is 4" in trajectory.text else 0.9
+
+
+def perverse(trajectory: Trajectory) -> float:
+    """The surer, the more wrong."""
+    return 1 - confident(trajectory)
+
+
+def mute(trajectory: Trajectory) -> float:
+    """The same of everything."""
+    return 0.7
 
 
 def plan(**reward: object) -> dict[str, object]:
@@ -107,6 +118,21 @@ def test_what_it_refuses(
     assert not (folder / "new.json").exists()
 
 
+@pytest.mark.parametrize("method", ["platt", "isotonic", "temperature"])
+@pytest.mark.parametrize(("reward", "pairs"), [("perverse", "36.7 %"), ("mute", "50.0 %")])
+def test_a_curve_that_does_not_rise_is_refused(
+    folder: Path, reward: str, pairs: str, method: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, f"{reward}.yaml", plan(kind="rule", callable=f"{__name__}:{reward}"))
+    run, out = f"{reward}-{method}-run", folder / f"{reward}-{method}.json"
+    with chdir(folder):
+        assert main(["run", f"{reward}.yaml", "--tasks", "q.jsonl", "--out", run], {}) == 0
+        capsys.readouterr()
+        assert main(["calibrate", run, "--out", out.name, "--method", method], {}) == 2
+    assert f"the right one has the higher value in {pairs} of pairs" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_workflow_of_another_reward_refuses_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with chdir(folder):
         assert main(["calibrate", "run", "--out", "mine.json"], {}) == 0
@@ -114,4 +140,17 @@ def test_a_workflow_of_another_reward_refuses_the_file(folder: Path, capsys: pyt
         write(folder, "wrong.yaml", plan(kind="calibrated", reward=inner, calibration="mine.json"))
         capsys.readouterr()
         assert main(["check", "wrong.yaml"], {}) == 2
-    assert "different are reducer" in capsys.readouterr().err
+    where, _, reason = capsys.readouterr().err.partition(": nodes.search.reward: ")
+    assert re.fullmatch(r"branchwise: wrong\.yaml:\d+", where)
+    assert "different are reducer" in reason
+
+
+def test_a_file_that_is_not_there_is_named_with_its_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inner = {"kind": "rule", "callable": f"{__name__}:confident"}
+    write(folder, "missing.yaml", plan(kind="calibrated", reward=inner, calibration="nowhere.json"))
+    capsys.readouterr()
+    with chdir(folder):
+        assert main(["check", "missing.yaml"], {}) == 2
+    where, _, reason = capsys.readouterr().err.partition(": nodes.search.reward: ")
+    assert re.fullmatch(r"branchwise: missing\.yaml:\d+", where)
+    assert reason == "calibration nowhere.json: No such file or directory\n"

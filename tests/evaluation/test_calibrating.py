@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from branchwise.orchestrator.core.calibration import Platt
 from branchwise.orchestrator.core.selection import logistic
 from branchwise.orchestrator.evaluation.calibrating import (
     Graded,
     Method,
+    area_under_roc,
     expected_calibration_error,
     fit_isotonic,
     fit_platt,
     fit_temperature,
     fitted,
+    gain,
     reliability,
 )
 
@@ -68,6 +72,20 @@ def test_platt_is_the_best_curve_wherever_the_values_lie(offset: float, scale: f
     errors = [curve.chance(offset + scale * x, "raw") - t for x, t in zip(standard, targets, strict=True)]
     assert math.fsum(errors) == pytest.approx(0, abs=1e-3)
     assert math.fsum(e * x for e, x in zip(errors, standard, strict=True)) == pytest.approx(0, abs=1e-3)
+
+
+def test_area_under_roc_by_hand() -> None:
+    """Of 2 x 3 pairs four are in order, and one is a tie."""
+    graded = [Graded(value, correct) for value, correct in [(1, False), (2, True), (2, False), (3, False), (4, True)]]
+    assert area_under_roc(graded) == pytest.approx((1 + 0.5 + 3) / 6)
+    assert area_under_roc([replace(each, value=5.0) for each in graded]) == 0.5
+    with pytest.raises(ValueError, match="right answers are told from wrong ones"):
+        area_under_roc(graded[:1])
+
+
+def test_gain_of_a_curve_that_falls() -> None:
+    graded = [Graded(0.2, True), Graded(0.8, False), Graded(0.5, True)]
+    assert gain(Platt(slope=-1.0, intercept=0.0), graded, "probability") == pytest.approx(-0.6)
 
 
 def test_isotonic_by_hand() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement
@@ -113,6 +114,18 @@ def test_a_file_that_is_none(tmp_path: Path, text: str | None, message: str) -> 
         (tmp_path / "curve.json").write_text(text)
     with pytest.raises(ConfigError, match=message):
         built(replace(PARTS, directory=tmp_path), kind="calibrated", reward=SURE, calibration="curve.json")
+
+
+def test_a_calibrated_reward_is_not_calibrated_again() -> None:
+    once = {"kind": "calibrated", "reward": SURE, "calibration": HALVED}
+    with pytest.raises(ValidationError, match="calibrated already"):
+        options_of(**{**once, "reward": once})
+    options_of(
+        **{
+            **once,
+            "reward": {"kind": "voted", "votes": 2, "reward": {"kind": "flipped", "share": 0.5, "reward": once}},
+        }
+    )
 
 
 def test_what_a_table_calls_it() -> None:
