@@ -21,7 +21,7 @@ MAX_TEXT_CHARACTERS: Final = 200_000
 
 _BOX_OR_BRACE: Final = re.compile(r"(?P<box>\\(?:boxed|fbox)(?![A-Za-z])\s{0,8})\{?|\\.|[{}]")
 _DIGITS: Final = r"\$?(?:[0-9]{1,3}(?:,[0-9]{3}){1,32}(?![0-9])|[0-9]{1,100})(?:\.[0-9]{1,100})?(?:/[0-9]{1,100})?"
-_BOXED_NUMBER: Final = re.compile(rf"[-+\u2212]?\\?{_DIGITS}")
+_BOXED_NUMBER: Final = re.compile(rf"[-+\u2212]?\\?(?:{_DIGITS}|\.[0-9]{{1,100}})")
 _TOKEN: Final = re.compile(
     r"\s{0,8}(?:\\(?!(?:begin|end|left|right)(?![A-Za-z]))(?P<command>[A-Za-z]{1,20})(?:\[[^\[\]{}]{0,20}\])?"
     r"|(?P<group>\{)|[A-Za-z0-9])"

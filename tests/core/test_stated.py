@@ -65,6 +65,7 @@ def test_hostile_repetitions_end(piece: str) -> None:
         (r"so $\boxed4$", "4"),
         (r"so $\boxed 12$", "12"),
         (r"so \boxed -3\)", "-3"),
+        (r"so \boxed .5.", ".5"),
         (r"so \boxed 1,234.5, as", "1,234.5"),
         (r"so \boxed 3/4 of it", "3/4"),
         (r"so \boxed \$18 a day", r"\$18"),
