@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from branchwise.orchestrator.commands.reporting import read_report, show_table, write_page
+from branchwise.orchestrator.commands.reporting import read_report, show_table, warn, write_page
 from branchwise.orchestrator.commands.summary import summary_of
 
 PAGE = "report.html"
@@ -25,5 +25,6 @@ def finish(directory: Path, *, as_json: bool) -> int:
         print(json.dumps(summary_of(report, report.strategies[0]), ensure_ascii=False))
     else:
         show_table(report)
+    warn(report)
     print(said, file=sys.stderr)
     return 0

@@ -19,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 from branchwise.orchestrator.commands.preparing import loaded_from, portable, predicted, task_of
-from branchwise.orchestrator.commands.reporting import created_now, show_table, write_page
+from branchwise.orchestrator.commands.reporting import created_now, show_table, warn, write_page
 from branchwise.orchestrator.commands.run import fresh_directory, solve_into
 from branchwise.orchestrator.commands.summary import summary_of
 from branchwise.orchestrator.core.errors import ConfigError, JournalError, Suspended
@@ -73,6 +73,7 @@ def evaluate(arguments: argparse.Namespace, environment: Mapping[str, str]) -> i
         reports.append(_report(one, f"branchwise evaluate {path} --seed {seed}"))
         if not arguments.json:
             show_table(reports[-1])
+        warn(reports[-1])
         page = one.directory.with_suffix(".html")
         write_page(reports[-1], page)
         print(f"Report: {page}", file=sys.stderr if arguments.json else sys.stdout)

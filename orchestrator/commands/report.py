@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from branchwise.orchestrator.commands.reporting import read_report, show_table, write_page
+from branchwise.orchestrator.commands.reporting import read_report, show_table, warn, write_page
 from branchwise.orchestrator.commands.summary import problems_of, summary_of
 from branchwise.orchestrator.core.errors import ConfigError
 
@@ -31,4 +31,5 @@ def report(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
         print(json.dumps({"runs": runs, "comparisons": comparisons}, ensure_ascii=False))
     else:
         show_table(read)
+    warn(read)
     return 0

@@ -37,6 +37,15 @@ def show_table(report: Report) -> None:
     show(report, Console())
 
 
+def warn(report: Report) -> None:
+    """On standard error, of each run of which every judgement was lost: its numbers look like any others."""
+    from branchwise.orchestrator.report.terminal import printable
+
+    for one in report.strategies:
+        if one.unjudged:
+            print(f"branchwise: warning: {printable(f'{one.name}: {one.notes[0]}')}", file=sys.stderr)
+
+
 def write_page(report: Report, path: Path) -> None:
     """The HTML page. OSError where it can't be written."""
     from branchwise.orchestrator.report.html import render

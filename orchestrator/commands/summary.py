@@ -20,6 +20,7 @@ def summary_of(report: Report, one: Strategy) -> dict[str, Any]:
         "correct": one.correct,
         "failed": dict(one.failed),
         "candidates_lost": dict(one.candidates_lost),
+        "judgements": one.judgements,
         "accuracy": one.accuracy,
         "interval": [one.interval.low, one.interval.high] if one.interval else None,
         "tokens": {each.role: {"drawn": _tokens(each.drawn), "paid": _tokens(each.paid)} for each in one.tokens},

@@ -22,7 +22,7 @@ class Result:
 
     ``drawn`` counts every draw that was used, paid in this run or found on record; ``cancelled`` what branches
     had drawn when they were given up. ``votes`` are the canonical answers with their weight, best first.
-    ``grade`` is None until the task has graded.
+    ``judgements`` counts those that were asked for, lost ones included. ``grade`` is None until the task has graded.
     """
 
     problem_id: str
@@ -36,6 +36,7 @@ class Result:
     failures: tuple[Failure, ...] = ()
     seconds: float = 0.0
     grade: Grade | None = None
+    judgements: int = 0
     record: Callable[[], list[SearchRecord]] | None = field(default=None, compare=False, repr=False)
 
     @property

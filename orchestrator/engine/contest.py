@@ -82,6 +82,7 @@ class Contested:
     seed: int
     drawn: Tally = field(default_factory=Tally)
     failures: list[Failure] = field(default_factory=list)
+    judgements: int = 0
     stop: StopReason | None = None
     _tournament: Tournament = field(init=False)
     _booked: list[Reservation] = field(default_factory=list)
@@ -157,6 +158,7 @@ class Contested:
             self.drawn.merge(tally)
             if self._booked:
                 self._booked.pop().settle(tally.total if tally.by_role else NOTHING)
+        self.judgements += 1
         if judgement.failure is not None:
             self.failures.append(judgement.failure)
         return judgement.value

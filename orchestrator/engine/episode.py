@@ -73,6 +73,7 @@ class Episode:
     drawn: Tally = field(default_factory=Tally)
     cancelled: Tally = field(default_factory=Tally)
     failures: list[Failure] = field(default_factory=list)
+    judgements: int = 0
     opened: AsyncExitStack = field(default_factory=AsyncExitStack)
     outlook: Outlook = field(default_factory=Outlook)
     _branches: dict[int, Account] = field(default_factory=dict)
@@ -122,6 +123,7 @@ class Episode:
         finally:
             self.drawn.merge(contested.drawn)
             self.failures += contested.failures
+            self.judgements += contested.judgements
         return Searched(contested.selection(candidates), contested.stop or searched.stop)
 
     async def ask(self, node: str, agent: Agent, view: View, role: str, price: Price) -> Reply:
@@ -183,6 +185,7 @@ class Episode:
             self.outlook.committed(decision.outcome.candidates)
             for candidate in decision.outcome.candidates:
                 judged = candidate.judgement.failure if candidate.judgement else None
+                self.judgements += candidate.judgement is not None
                 self.failures += [failure for failure in (candidate.failure, judged) if failure is not None]
         self.run.notify(Decided(self.problem.id, node, decision, record=record))
 

@@ -25,6 +25,7 @@ def result_json(result: Result, content: bool = True) -> str:
         "drawn": usage_rows(result.drawn),
         "cancelled": usage_rows(result.cancelled),
         "failures": [[f.boundary, f.message] for f in result.failures],
+        "judgements": result.judgements,
         "seconds": result.seconds,
         "grade": _grade_row(result.grade) if result.grade else None,
         "trajectory": [[_step_row(step) for step in t.steps], t.lineage, t.stop] if t else None,
@@ -47,6 +48,7 @@ def result_from(problem: Problem, payload: str) -> Result:
         tuple(Failure(*failure) for failure in row["failures"]),
         row["seconds"],
         _grade(*row["grade"]) if row["grade"] else None,
+        row.get("judgements", 0),  # not on record before they were counted
     )
 
 

@@ -35,7 +35,8 @@ class Strategy(Shown):
     """One run. ``name`` is unique; runs of one ``family`` share a colour; a ``baseline`` is never hidden.
 
     ``failed`` counts whole problems by the boundary that lost them, ``candidates_lost`` single candidates of
-    problems that may well have been graded. ``notes`` qualify the numbers and are shown beside them.
+    problems that may well have been graded; those at the boundary ``reward`` are judgements, of ``judgements`` in
+    all (0 where that is not on record). ``notes`` qualify the numbers and are shown beside them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Strategy(Shown):
     interval: Interval | None = None
     failed: dict[str, Count] = Field(default_factory=dict)
     candidates_lost: dict[str, Count] = Field(default_factory=dict)
+    judgements: Count = 0
     tokens: tuple[RoleTokens, ...] = ()
     seconds: float | None = Field(None, ge=0)
     stops: dict[str, Count] = Field(default_factory=dict)
@@ -65,6 +67,11 @@ class Strategy(Shown):
     def accuracy(self) -> float | None:
         """Right of the graded."""
         return self.correct / self.graded if self.graded else None
+
+    @property
+    def unjudged(self) -> bool:
+        """True where judgements were asked for and every one was lost."""
+        return 0 < self.judgements == self.candidates_lost.get("reward", 0)
 
     @model_validator(mode="after")
     def _counts_fit(self) -> Strategy:

@@ -19,6 +19,7 @@ from branchwise.orchestrator.evaluation.statistics import wilson
 from branchwise.orchestrator.journal.manifest import Manifest, NodeFacts
 from branchwise.orchestrator.journal.reader import Recorded
 from branchwise.orchestrator.report.data import ModelShown, Strategy
+from branchwise.orchestrator.report.losses import losses
 from branchwise.orchestrator.report.shown import Interval, RewardKind, role_tokens
 
 Graded = Sequence[tuple[Result, bool | None]]
@@ -55,10 +56,11 @@ def strategy_of(name: str, journal: Recorded, started: int, results: Sequence[Re
         interval=Interval(low=interval.low, high=interval.high) if interval else None,
         failed=Counter(_lost_at(result) for result, outcome in graded if outcome is None and _lost(result)),
         candidates_lost=Counter(failure.boundary for result in results for failure in result.failures),
+        judgements=sum(result.judgements for result in results),
         tokens=role_tokens(_drawn(results).by_role, journal.paid()),
         seconds=journal.seconds(),
         stops=Counter(result.stop.value for result in results),
-        notes=tuple(_notes(manifest, started, graded)),
+        notes=(*losses(results, _judges(searches)), *_notes(manifest, started, graded)),
         seed=manifest.seed,
         models=_models(manifest),
         run_directory=str(journal.directory),
@@ -108,6 +110,13 @@ def _reward_kind(searches: Sequence[NodeFacts]) -> RewardKind:
     if "oracle" in sources:
         return "oracle"
     return sources[0] if sources else "none"
+
+
+def _judges(searches: Sequence[NodeFacts]) -> str:
+    """Who made the judgements of a run."""
+    rewards = [f"the reward {node.reward}" for node in searches if node.reward]
+    pairs = ["the judge of pairs" for node in searches if "judge" in node.models]
+    return " and ".join(dict.fromkeys(rewards + pairs)) or "the judge"
 
 
 def _rules(searches: Sequence[NodeFacts]) -> str:

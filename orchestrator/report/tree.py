@@ -17,17 +17,19 @@ from branchwise.orchestrator.report.shown import Fact, Shown
 class Node(Shown):
     """One candidate. ``id`` is its lineage ("root", "0", "0.2.1"); ``order`` says as which it was committed.
 
-    ``text`` is what this node adds to its parent; ``step_scores`` has one entry a step of that text.
-    ``score`` is the reward model's judgement. What the search knew, None where it knows nothing of the kind:
+    ``text`` is what this node adds to its parent; ``step_scores`` has one entry a step of that text. ``score`` is
+    the reward model's judgement, ``rationale`` what it said, cut where it is very long. ``expanded`` says as which
+    node, from 1, children were first asked of it. What the search knew, None where it knows nothing of the kind:
     ``visits``, ``value`` (a mean of returns, say), ``prior``, and in ``extra`` what only some algorithm knows.
-    ``expanded`` says as which node, from 1, children were first asked of it. ``votes`` are those for its answer, by
-    vote or tournament. ``selected`` marks what the search returned; ``under_way`` is asked for and not yet told.
+    ``votes`` are those for its answer, by vote or tournament. ``selected`` marks what the search returned;
+    ``under_way`` is asked for and not yet told.
     """
 
     id: str
     text: str = ""
     observation: str | None = None
     score: float | None = None
+    rationale: str | None = None
     step_scores: tuple[float | None, ...] = ()
     value: float | None = None
     visits: int | None = None

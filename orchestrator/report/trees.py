@@ -22,8 +22,10 @@ from branchwise.orchestrator.workflow.tree import Selected, grow, inspectable, s
 
 SHOWN = (
     "text", "observation", "score", "step_scores", "order", "expanded", "stop", "answer", "selected", "cancelled",
-    "under_way", "failure", "votes",
+    "under_way", "failure", "votes", "rationale",
 )  # fmt: skip
+LONGEST_RATIONALE = 10_000
+"""Characters of a judge's text; the journal has them all."""
 CHANGED = "visits and values are not shown: this version searches in another way than the one that made the run"
 
 
@@ -102,6 +104,8 @@ def _right(node: Mapping[str, Any], forms: Mapping[str, str], key: str | None) -
 
 def _node(name: str, node: Mapping[str, Any], known: NodeStatistics | None, correct: bool | None) -> Node:
     facts = {key: node[key] for key in SHOWN if key in node}
+    if (said := facts.get("rationale")) and len(said) > LONGEST_RATIONALE:
+        facts["rationale"] = f"{said[:LONGEST_RATIONALE]}… ({len(said) - LONGEST_RATIONALE:,} more characters)"
     if known is not None:
         facts |= {"visits": known.visits, "value": known.value, "prior": known.prior, "extra": dict(known.extra)}
     return Node(id=name, correct=correct, **facts)

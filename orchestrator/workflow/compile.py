@@ -174,6 +174,7 @@ def _result(episode: Episode, state: State) -> Result:
         tuple(sorted(episode.drawn.by_role.items())),
         tuple(sorted(episode.cancelled.by_role.items())),
         tuple(episode.failures),
+        judgements=episode.judgements,
     )
 
 

@@ -162,6 +162,7 @@ def _facts(candidate: Candidate) -> dict[str, Any]:
         "stop": trajectory.stop.value if trajectory.stop else None,
         "answer": candidate.answer.text if candidate.answer else None,
         "failure": f"{failure.boundary}: {failure.message}" if failure else None,
+        "rationale": judgement.rationale if judgement else None,
     }
 
 

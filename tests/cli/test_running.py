@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Shell
+from tests.cli.conftest import WORKFLOW, Shell
 
 
 def slow(shell: Shell, seconds: float) -> Path:
@@ -52,6 +52,35 @@ def test_a_lost_problem_is_counted_by_its_boundary(shell: Shell) -> None:
     assert (result["n"], result["graded"], result["accuracy"], result["interval"]) == (3, 0, None, None)
     assert result["failed"] == {"backend": 3}
     assert result["candidates_lost"] == {"backend": 12}
+
+
+JUDGED = WORKFLOW.replace("  m: {", "  judge: {kind: scripted, answers: [%s]}\n  m: {") + (
+    "    reward: {kind: judge, model: judge}\n    select: naive\n"
+)
+
+
+def test_a_run_that_lost_every_judgement_says_so_wherever_its_numbers_stand(shell: Shell) -> None:
+    run = ("run", shell.write("w.yaml", JUDGED % '"I cannot say."'), "--tasks", shell.questions(), "--out", "r")
+    ran = shell(*run)
+    loud = "trial: ALL 12 JUDGEMENTS WERE LOST (the reward judge)"
+    assert (ran.code, ran.err.count(f"branchwise: warning: {loud}")) == (0, 1)
+    assert f"Note, {loud}" in ran.out
+    assert "most often (12): no mark from 1 to 10 can be read" in ran.out
+    for command in ("resume", "report"):
+        again = shell(command, "r", "--json")
+        assert (again.code, again.err.count(f"warning: {loud}")) == (0, 1)
+    told = again.json()["runs"][0]
+    assert (told["judgements"], told["candidates_lost"], told["accuracy"] is None) == (12, {"reward": 12}, False)
+    assert told["notes"][0].startswith("ALL 12 JUDGEMENTS WERE LOST")
+    assert "ALL 12 JUDGEMENTS WERE LOST" in (shell.folder / "r" / "report.html").read_text()
+
+
+def test_a_run_that_lost_some_judgements_has_a_note_and_no_warning(shell: Shell) -> None:
+    workflow = shell.write("w.yaml", JUDGED % '"Fine. Score: 9", "I cannot say."')
+    ran = shell("run", workflow, "--tasks", shell.questions())
+    assert (ran.code, "warning" in ran.err) == (0, False)
+    (note,) = [line for line in ran.out.splitlines() if line.startswith("Note, trial: the reward judge lost")]
+    assert " of 12 judgements; most often (" in note
 
 
 def test_a_budget_on_the_command_line_binds_and_is_kept(shell: Shell) -> None:

@@ -130,6 +130,7 @@ async def test_if_nothing_can_be_compared_the_first_of_the_seeding_is_the_answer
     result = await solve("p", flow("nash", reward=True), backends={"m": policy(), "j": mute})
     assert result.answer == max(answer for answer, _ in result.votes)
     assert len(result.failures) == math.comb(len(result.votes), 2)
+    assert result.judgements == 12 + len(result.failures)  # the reward's, and the comparisons
 
 
 async def test_a_problems_budget_for_judging_has_room_for_all_comparisons_or_for_none() -> None:

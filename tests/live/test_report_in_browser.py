@@ -226,6 +226,28 @@ async def test_an_open_node_says_its_numbers_and_where_the_search_went_from_it(t
     await assert_quiet(tab)
 
 
+@pytest.mark.parametrize("said", ["short & <b>sweet</b>", "<img src=x onerror=alert(1)> " + "so it goes on " * 300])
+async def test_an_open_node_says_what_the_judge_said_long_words_to_unfold(
+    tab: Page, tmp_path: Path, said: str
+) -> None:
+    nodes = (Node(id="root", text="Q"), Node(id="0", text="A", score=0.5, rationale=said))
+    facts = TreeFacts(strategy="s", problem="p")
+    tree = Tree(graph=facts, nodes=nodes, edges=(Edge(source="root", target="0"),))
+    await show(tab, report_of(tree), tmp_path)
+    await click_node(tab, "0")
+    headings = await tab.evaluate("[...document.querySelectorAll('.panel h4')].map((one) => one.textContent)")
+    assert "What the judge said" in headings
+    texts = await tab.evaluate("[...document.querySelectorAll('.panel pre')].map((one) => one.textContent)")
+    assert said in texts
+    folded = await tab.evaluate(
+        "[...document.querySelectorAll('.panel details.judge:not([open]) > summary')].map((one) => one.textContent)"
+    )
+    assert folded == ([] if len(said) < 100 else [said[:200] + "…"])
+    await click_node(tab, "root")
+    assert "judge" not in await tab.evaluate("document.querySelector('.panel').textContent")
+    await assert_quiet(tab)
+
+
 @pytest.mark.parametrize("kind", ALGORITHMS)
 async def test_a_tree_of_any_algorithm_can_be_drawn_in_every_way(tab: Page, tmp_path: Path, kind: str) -> None:
     tree, under_way = searched_tree(kind, "s", "p"), searched_tree(kind, "s", "p", outcomes=6)

@@ -287,6 +287,9 @@ def beam_tree(
     return Tree(graph=facts, nodes=tuple(nodes), edges=tuple(edges))
 
 
+RATIONALE = "The step multiplies before it subtracts, which is what the problem asks for. "
+
+
 def _beam_node(
     id: str, level: int, depth: int, order: int, mean: float, problem: ProblemShown, random: Random, chance: float
 ) -> Node:
@@ -304,7 +307,7 @@ def _beam_node(
     if random.random() < 0.03:
         return Node(**common, text=STEPS[level], cancelled=True)
     text = STEPS[level] + f"The value so far is {random.randint(10, 4000)}.\n\n"
-    return Node(**common, text=text, score=score, step_scores=(score,))
+    return Node(**common, text=text, score=score, step_scores=(score,), rationale=RATIONALE * (order % 6))
 
 
 def best_of_n_tree(strategy: str, problem: ProblemShown, random: Random, n: int = 16) -> Tree:
@@ -464,6 +467,7 @@ def hostile_tree(strategy: str, problem: str) -> Tree:
             observation=text[:300],
             score=i / len(texts),
             step_scores=(0.1, None),
+            rationale=text,
             order=i + 1,
             stop=ATTACKS[0],
             answer=text[:300],

@@ -10,6 +10,7 @@ from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.roles import Grade
 from branchwise.orchestrator.report.collect import collect
 from branchwise.orchestrator.report.data import Report
+from branchwise.orchestrator.report.trees import LONGEST_RATIONALE
 from branchwise.orchestrator.session import Plain
 
 RULE = "tests.report.test_collect:longer"
@@ -111,6 +112,35 @@ async def test_a_problems_tree_can_be_asked_for_by_its_id(tmp_path: Path) -> Non
     assert shown(0, other, usual[0], other) == [other, usual[0]]
     with pytest.raises(ConfigError, match="no problem 'elsewhere'"):
         shown(4, other, "elsewhere")
+
+
+def unsure(trajectory: Any) -> float:
+    """A rule that can't judge a right answer."""
+    if "4" in trajectory.text:
+        raise ValueError("nothing can be said of a four")
+    return 0.5
+
+
+async def test_lost_judgements_are_counted_of_all_that_were_made(tmp_path: Path) -> None:
+    reward = {"kind": "rule", "callable": "tests.report.test_collect:unsure", "scale": "probability"}
+    report = await ran(tmp_path / "r", plan=workflow(reward=reward))
+    (one,) = report.strategies
+    lost = sum(row.text.endswith("4") for tree in report.trees for row in tree.nodes[1:])
+    assert 0 < lost < 12
+    assert (one.judgements, one.candidates_lost, one.unjudged) == (12, {"reward": lost}, False)
+    assert one.notes[0].startswith(f"the reward rule lost {lost} of 12 judgements; most often ({lost}): ")
+    assert "nothing can be said of a four" in one.notes[0]
+    assert (await ran(tmp_path / "r", plan=workflow(reward=reward))).strategies[0].notes == one.notes  # finished
+
+
+async def test_what_the_judge_said_stands_in_the_tree_cut_where_it_is_very_long(tmp_path: Path) -> None:
+    plan = workflow(reward={"kind": "judge", "model": "judge", "max_tokens": 9999})
+    words = "<b>well</b> " * 1000 + "Score: 9"
+    plan["models"]["judge"] = {"kind": "scripted", "answers": [words]}
+    report = await ran(tmp_path / "r", plan=plan)
+    said = {node.rationale for tree in report.trees for node in tree.nodes[1:]}
+    assert said == {f"{words[:LONGEST_RATIONALE]}… ({len(words) - LONGEST_RATIONALE:,} more characters)"}
+    assert report.trees[0].nodes[0].rationale is None
 
 
 async def test_an_oracle_is_called_one(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ function nodePanel(grown, node, actions) {
     ),
     facts,
     stepBars(grown, node),
+    judgeText(node),
     nodeText(node),
     childTable(grown, node, link),
   ];
@@ -126,6 +127,19 @@ function stepBars(grown, node) {
     );
   });
   return [el("h4", { text: "Step scores" }), el("ol", { class: "steps" }, bars)];
+}
+
+const BRIEF = 200;
+
+// What the judge said: its beginning, and all of it to unfold where that is longer.
+function judgeText(node) {
+  if (!node.rationale) return null;
+  const all = el("pre", { class: "text" }, foreign(node.rationale));
+  const isBrief = node.rationale.length <= BRIEF;
+  return [
+    el("h4", { text: "What the judge said" }),
+    isBrief ? all : el("details", { class: "judge" }, el("summary", {}, foreign(node.rationale, BRIEF)), all),
+  ];
 }
 
 const BIDI = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
