@@ -38,6 +38,30 @@ def test_variants_are_compared_and_written_as_markdown(shell: Shell) -> None:
     assert "Points gained on vote:" in text
 
 
+UNJUDGED = """\
+parts:
+  - title: Trial
+    task: q.jsonl
+    limit: 2
+    workflow: w.yaml
+    strategies:
+      - {name: vote, baseline: true}
+      - name: picked
+        set: {nodes.search.select: naive, nodes.search.reward: {kind: judge, model: m}}
+"""
+
+
+def test_lost_judgements_stand_beside_the_tables_and_where_all_are_lost_there_is_a_warning(shell: Shell) -> None:
+    shell.workflow()  # its model answers, and gives no marks
+    shell.questions(2)
+    shell.write("suite.yaml", UNJUDGED)
+    ran = shell("evaluate", "suite.yaml", "--out", "out", "--markdown", "tables.md")
+    loud = "picked: ALL 8 JUDGEMENTS WERE LOST (the reward judge)"
+    assert (ran.code, ran.err.count(f"branchwise: warning: {loud}")) == (0, 1)
+    assert f"Note, {loud}" in ran.out
+    assert f"- Note, {loud}" in (shell.folder / "tables.md").read_text()
+
+
 AT_EQUAL_TOKENS = """\
 seed: 3
 parts:
