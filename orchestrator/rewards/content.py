@@ -4,8 +4,10 @@
    white space; letters, digits and symbols beyond ASCII (such as that of infinity) stay. Where nothing stays, the
    answer is empty, unless the text is one of the signs that may be an answer, such as ``<``.
 2. Openers, which announce an answer, are dropped from the front. Where nothing stays, that is all there is.
-3. A single sentence of some length without a digit that only announces what is to be done is a truncated beginning,
-   unless the task reads an answer in it that is shorter than the text.
+3. A single sentence of some length without a digit that only announces what is to be done is a truncated beginning:
+   somebody is going to (``we need to``, ``let us``, ``in order to``) do what one does on the way to an answer
+   (``find``, ``look at``), or the problem is told again. It is none where it gives a reason, denies or concludes
+   something, or where the task reads an answer in it that is shorter than the text.
 
 Such texts make judges of all sizes say yes: Zhao et al. 2025, "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794.
 What holds a digit always passes. Everything takes a time that grows with the length of the text, not with its square.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import dropwhile
 from typing import Final
 
 OPENERS: Final = (
@@ -32,12 +35,29 @@ OPENERS: Final = (
 )  # fmt: skip
 """What may stand before an answer and is none."""
 
-BEGINNINGS: Final = (
-    "to solve", "to find", "to determine", "to answer", "to calculate", "in order to", "let's", "let us", "first",
-    "we need to", "we have to", "we will", "we can", "we are asked", "i will", "i'll", "i need to",
-    "the problem asks", "this problem", "this question",
+INTENTIONS: Final = (
+    "to", "in order to", "let's", "let us", "let me", "we need to", "we have to", "we must", "we should", "we will",
+    "we can", "we are going to", "we are asked to", "i need to", "i have to", "i will", "i'll", "i am going to",
 )  # fmt: skip
-"""How sentences begin that announce what is to be done."""
+"""How sentences begin that announce what somebody is going to do."""
+DOINGS: Final = (
+    "solve", "find", "determine", "answer", "calculate", "compute", "evaluate", "look", "start", "begin",
+    "analyze", "analyse", "consider", "examine", "think", "break", "work", "understand", "figure", "proceed",
+    "identify", "approach", "explore", "review", "use", "apply", "check", "simplify",
+)  # fmt: skip
+"""What one does on the way to an answer."""
+ADVERBS: Final = ("first", "now", "then", "next", "carefully", "also", "just")
+"""What may stand before either."""
+TOLD_AGAIN: Final = (
+    "the problem asks", "the question asks", "this problem asks", "this question asks", "this problem requires",
+    "this problem involves", "we are asked", "we are given",
+)  # fmt: skip
+"""How sentences begin that only tell the problem again."""
+CLAIMS: Final = frozenset((
+    "because", "since", "therefore", "thus", "hence", "conclude", "concludes", "conclusion", "no", "not",
+    "none", "never", "cannot", "cant", "isnt", "impossible", "doesnt", "dont",
+))  # fmt: skip
+"""Words of those who say something about the matter itself."""
 FEWEST_WORDS: Final = 5
 """Of such a sentence: less may be an answer."""
 
@@ -86,7 +106,9 @@ def _bare(text: str) -> str:
 
 _OPENERS: Final = sorted(map(words_of, OPENERS), key=len, reverse=True)
 _BY_FIRST_WORD: Final = {first: [each for each in _OPENERS if each[0] == first] for first, *_ in _OPENERS}
-_BEGINNINGS: Final = [words_of(beginning) for beginning in BEGINNINGS]
+_INTENTIONS: Final = [words_of(intention) for intention in INTENTIONS]
+_DOINGS: Final = [[doing] for doing in DOINGS]
+_TOLD_AGAIN: Final = [words_of(beginning) for beginning in TOLD_AGAIN]
 
 
 def _without_openers(words: list[str]) -> list[str]:
@@ -101,7 +123,17 @@ def _without_openers(words: list[str]) -> list[str]:
 
 
 def _announces(words: list[str]) -> bool:
-    return len(words) >= FEWEST_WORDS and any(words[: len(beginning)] == beginning for beginning in _BEGINNINGS)
+    if len(words) < FEWEST_WORDS or not CLAIMS.isdisjoint(words):
+        return False
+    begun = _without_adverbs(words)
+    if any(begun[: len(beginning)] == beginning for beginning in _TOLD_AGAIN):
+        return True
+    done = [begun[len(intention) :] for intention in _INTENTIONS if begun[: len(intention)] == intention]
+    return any(_without_adverbs(each)[:1] in _DOINGS for each in done)
+
+
+def _without_adverbs(words: list[str]) -> list[str]:
+    return list(dropwhile(ADVERBS.__contains__, words))
 
 
 def _one_sentence(text: str) -> bool:

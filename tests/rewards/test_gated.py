@@ -107,6 +107,15 @@ async def test_what_is_still_growing_is_judged_as_it_is() -> None:
         "<think></think>Paris</s>",
         "The final answer is: Paris",
         "Here is my solution: Paris",
+        "We can conclude that no such triangle exists.",
+        "This problem has no solution because the two lines are parallel.",
+        "This problem is undecidable, as Turing showed.",
+        "We can say that x equals y",
+        "First Amendment of the United States Constitution",
+        "We will get a line that touches the circle.",
+        "To be equal, both sides have to vanish.",
+        "Let us look closer: that is impossible.",
+        "I need to sleep, says the cat.",
     ],
 )
 def test_answers_pass(text: str) -> None:
@@ -122,6 +131,9 @@ def test_answers_pass(text: str) -> None:
         "Let us first look at what is given.", "ＳＯＬＵＴＩＯＮ", "\\boxed{}", "The answer is \\boxed{}.",
         "$\\boxed{\\text{}}$", "\\begin{align*} \\end{align*}", "The final answer is:", "The answer:",
         "<think></think>", "<answer></answer>", "</s>", "<|im_end|>", "Here is my solution:",
+        "First, let us understand the problem.", "In order to answer this, we look at the given equation",
+        "We need to carefully analyze the problem.", "Now we will first compute the sum of all of them.",
+        "The problem asks for the number of ways", "I'll start by looking at the first equation",
         "Let me think step by step.", "Sure! Here is the solution to your problem:", "- - -", "##",
     ],
 )  # fmt: skip
