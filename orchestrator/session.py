@@ -5,6 +5,7 @@ The Python API (api.py) and the command line (cli.py) are two thin layers over t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
+from branchwise.orchestrator.backends.listening import version_of
 from branchwise.orchestrator.backends.outage import Outage
 from branchwise.orchestrator.backends.stack import outage_of, stacked
 from branchwise.orchestrator.core.answers import to_answer
@@ -198,6 +200,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         import_graph_library()  # before the journal's clock starts
     async with AsyncExitStack() as opened:
         raw = _raw_models(loaded, settings, opened)  # before the journal: a wrong one leaves no run directory
+        served = {} if settings.replay else await _served(loaded, settings)
         journal = Journal(
             settings.out,
             durability=workflow.journal.durability,
@@ -208,7 +211,7 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         try:
             outages = _outages(workflow)
             models = _stacked(raw, journal, loaded, settings, outages)
-            manifest, notes = settle_manifest(journal, _manifest(loaded, task, settings, models))
+            manifest, notes = settle_manifest(journal, _manifest(loaded, task, settings, models, served))
             acted = getattr(task, "world", None), getattr(task, "environment", None)
             common = (settings.seed, journal, models, task.answer, workflow.budget, settings.on_event)
             run = Run(*common, *acted, id=manifest.id)
@@ -270,7 +273,26 @@ def build_backend(options: ModelOptions) -> Backend:
     return backend
 
 
-def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[str, Backend]) -> Manifest:
+async def _served(loaded: Loaded, settings: Settings) -> dict[str, str]:
+    """By which version of what each model is served, as far as its servers tell; each of them is asked once."""
+    models = {
+        name: options
+        for name, options in loaded.workflow.models.items()
+        if options.VERSIONED and name not in settings.backends
+    }
+    servers = list(dict.fromkeys(server for options in models.values() for server in options.servers))
+    told = await asyncio.gather(*(asyncio.to_thread(version_of, server) for server in servers))
+    versions = dict(zip(servers, told, strict=True))
+    return {
+        name: f"{options.VERSIONED} {', '.join(known)}"
+        for name, options in models.items()
+        if (known := sorted({versions[server] for server in options.servers} - {""}))
+    }
+
+
+def _manifest(
+    loaded: Loaded, task: Task, settings: Settings, models: Mapping[str, Backend], served: dict[str, str]
+) -> Manifest:
     transport = {name: set(options.TRANSPORT) for name, options in loaded.workflow.models.items()}
     resolved = loaded.workflow.model_dump(mode="json", exclude={"models": transport})
     world: World | None = getattr(task, "world", None)
@@ -280,6 +302,7 @@ def _manifest(loaded: Loaded, task: Task, settings: Settings, models: Mapping[st
         seed=settings.seed,
         version=version("branchwise"),
         models={name: asdict(model.identity) for name, model in models.items()},
+        served=served,
         nodes=facts_of(loaded.workflow),
         name=loaded.workflow.name,
         source=loaded.source,

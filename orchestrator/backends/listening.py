@@ -1,6 +1,7 @@
 """Who listens at a server's address: which models it serves, in which version, and whether it writes or scores.
 
-Asked once by `branchwise doctor`, over plain GETs of the standard library; a search never needs it.
+Asked once by `branchwise doctor`, the version also when a run begins, over plain GETs of the standard library; a
+search never needs it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from branchwise.orchestrator.backends.openai_options import joined
 
 WRITING, SCORING = "/v1/completions", "/pooling"
 MAX_BYTES = 2**24
+MOST_SHOWN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ def listener(url: str, key: str | None = None, timeout_seconds: float = 5.0) -> 
         WRITING in paths if paths else None,
         SCORING in paths if paths else None,
     )
+
+
+def version_of(address: str, timeout_seconds: float = 2.0) -> str:
+    """The version that the server at this address, without /v1, says it is of; empty where it does not say."""
+    version = _tried(f"{address}/version", {}, timeout_seconds).get("version")
+    return version[:MOST_SHOWN] if isinstance(version, str) else ""
 
 
 def _tried(url: str, headers: dict[str, str], timeout_seconds: float) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Options(ServerOptions):
     TRANSPORT: ClassVar[frozenset[str]] = ServerOptions.TRANSPORT | {
         "urls", "load_cap", "health_seconds", "priority", "stream_interval", "traceparent"
     }  # fmt: skip
+    VERSIONED: ClassVar[str] = "vLLM"
 
     kind: Literal["vllm_server"] = "vllm_server"
     url: str | None = Field(None, description="Base address, such as http://localhost:8000/v1.")

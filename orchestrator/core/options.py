@@ -183,6 +183,8 @@ class ModelOptions(Options):
         {"max_in_flight", "requests_per_second", "turns", "retries", "outage_seconds", "timeout_seconds"}
     )
     """Options that say where the model runs and how fast, never what it is asked: they may change on resume."""
+    VERSIONED: ClassVar[str] = ""
+    """The software whose version its servers tell at /version, if that is known."""
 
     max_in_flight: int = Field(32, gt=0, description="Requests in flight at once to this model.")
     requests_per_second: float | None = Field(None, gt=0, description="Rate limit of requests sent.")

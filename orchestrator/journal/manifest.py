@@ -7,6 +7,7 @@ only; anything else is refused with the reason, and the draws can be taken over 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +42,8 @@ class NodeFacts(BaseModel):
 class Manifest(BaseModel):
     """Facts about a run, as JSON. ``plan`` is the workflow as written, before ``${NAME}`` was filled in.
 
-    ``models`` are the identities of the models; relative paths in the plan start at ``directory``. The run was
+    ``models`` are the identities of the models; ``served`` says by which version of what, where its servers tell.
+    Relative paths in the plan start at ``directory``. The run was
     started in ``working_directory``; the paths in ``task`` do not depend on it. ``task_sha256`` is the hash of the
     file that a task was read from; ``world`` is what the task's world has put on record. ``id`` is of this run alone,
     and stays when it is resumed.
@@ -54,6 +56,7 @@ class Manifest(BaseModel):
     seed: int
     version: str
     models: dict[str, dict[str, str | bool | None]] = Field(default_factory=dict)
+    served: dict[str, str] = Field(default_factory=dict)
     nodes: dict[str, NodeFacts] = Field(default_factory=dict)
     name: str = ""
     source: str = ""
@@ -95,12 +98,17 @@ def settle_manifest(journal: Journal, wanted: Manifest) -> Settled:
             f"{journal.directory} was started with something else: {', '.join(changed)}. Go on with what it was "
             f"started with, or take its draws over into a new run by --reuse {journal.directory}"
         )
+    return Settled(recorded, tuple(_other_versions(recorded, wanted)))
+
+
+def _other_versions(recorded: Manifest, wanted: Manifest) -> Iterator[str]:
+    """What is not as it was and holds nothing up."""
     if recorded.version != wanted.version:
-        other = (
-            f"started by Branchwise {recorded.version}, resumed by {wanted.version}; every ask is checked on replay"
-        )
-        return Settled(recorded, (other,))
-    return Settled(recorded)
+        yield f"started by Branchwise {recorded.version}, resumed by {wanted.version}; every ask is checked on replay"
+    for name, now in wanted.served.items():
+        was = recorded.served.get(name, now)
+        if was != now:
+            yield f"the model '{name}' was served by {was} when the run was started, and is by {now} now"
 
 
 def _changed(recorded: Manifest, wanted: Manifest) -> list[str]:

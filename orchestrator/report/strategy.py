@@ -149,6 +149,7 @@ def _models(manifest: Manifest) -> tuple[ModelShown, ...]:
     shown = []
     for name, identity in manifest.models.items():
         facts = {key: value for key, value in identity.items() if key != "model" and value not in ("", None)}
+        facts |= {"served by": manifest.served[name]} if name in manifest.served else {}
         called = str(identity.get("model") or name)
         shown.append(ModelShown(roles=tuple(roles.get(name, ())), name=called, facts=dict(facts)))
     return tuple(shown)
