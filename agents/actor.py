@@ -20,6 +20,7 @@ from pydantic import Field
 from branchwise.agents.asking import AskingOptions, template_of
 from branchwise.orchestrator.core.message import system, user
 from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend, Reply, View
 from branchwise.orchestrator.core.trajectory import Step, StopReason
@@ -30,6 +31,7 @@ class Options(AskingOptions):
     """Options of the actor."""
 
     kind: Literal["actor"] = "actor"
+    placeholders: ClassVar[Placeholders] = Placeholders(("problem",), ("opening", "history", "actions"))
     prompt: str = Field(
         "actor",
         description="Template: a shipped name, a .txt file, or the text itself; $problem, $opening, $history and "
@@ -120,5 +122,5 @@ def needs(options: Options, stepwise: bool = False) -> dict[str, frozenset[str]]
 
 def build(options: Options, parts: Parts) -> Actor:
     """An actor."""
-    template = Template(template_of(options.prompt, parts.directory))
+    template = Template(template_of(options, parts.directory))
     return Actor(options, parts.model(options.model), template)

@@ -9,13 +9,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.message import assistant, system, user
 from branchwise.orchestrator.core.options import Options, Parts
+from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend, Reply, View
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Tokens, continued
@@ -25,8 +26,9 @@ PROMPTS = Path(__file__).parent / "prompts"
 
 
 class AskingOptions(Options):
-    """Options that every agent has."""
+    """Options that every agent has. An agent that fills in other names in its template says so (``placeholders``)."""
 
+    placeholders: ClassVar[Placeholders] = Placeholders(("problem",), ("draft", "feedback"))
     model: str = Field(description="Name of the model that speaks, from the workflow's models.")
     prompt: str = Field(
         description="Template: a shipped name, a .txt file, or the text itself; $problem, $draft and $feedback "
@@ -40,6 +42,11 @@ class AskingOptions(Options):
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus sampling.")
     max_tokens: int = Field(512, gt=0, description="Most tokens of a whole reply.")
     stop: list[str] = Field(default_factory=list, description="Strings that end a whole reply.")
+
+    @field_validator("prompt")
+    @classmethod
+    def _complete(cls, prompt: str) -> str:
+        return cls.placeholders.checked(prompt) if _is_text(prompt) else prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +141,32 @@ class Asking:
         return Reply((Step(text, model=draw.model, tokens=tokens),), stop)
 
 
-def template_of(prompt: str, directory: Path) -> str:
-    """A prompt's text: the text itself, a .txt file below ``directory``, or a shipped template's."""
-    if "$" in prompt or "\n" in prompt:
+def template_of(options: AskingOptions, directory: Path) -> str:
+    """A prompt's text: the text itself, a .txt file below ``directory``, or a shipped template's.
+
+    ConfigError where there is none, or one that shows what the agent does not fill in, or not what it has to.
+    """
+    prompt = options.prompt
+    if _is_text(prompt):
         return prompt
     path = directory / prompt if prompt.endswith(".txt") else PROMPTS / f"{prompt}.txt"
     try:
-        return path.read_text(encoding="utf-8")
+        return options.placeholders.checked(path.read_text(encoding="utf-8"))
     except OSError:
         shipped = ", ".join(sorted(file.stem for file in PROMPTS.glob("*.txt")))
         raise ConfigError(f"prompt '{prompt}': no such template; shipped ones: {shipped}") from None
+    except ConfigError as error:
+        raise ConfigError(f"prompt '{prompt}': {error}") from None
+
+
+def _is_text(prompt: str) -> bool:
+    """Whether a prompt is the template itself, and not the name of one."""
+    return "$" in prompt or "\n" in prompt
 
 
 def asking(options: AskingOptions, parts: Parts, steps: Steps | None = None) -> Asking:
     """An agent over the model that its options name."""
-    template = template_of(options.prompt, parts.directory)
+    template = template_of(options, parts.directory)
     return Asking(options, parts.model(options.model), template, steps or Steps(max_tokens=options.max_tokens))
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from branchwise.agents.asking import Asking, AskingOptions, asking, asking_needs
 from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.placeholders import Placeholders
 
 
 class Options(AskingOptions):
     """Options of the refiner."""
 
     kind: Literal["refiner"] = "refiner"
+    placeholders: ClassVar[Placeholders] = Placeholders(("problem", "draft"), ("feedback",))
     prompt: str = Field("refiner", description=AskingOptions.model_fields["prompt"].description)
 
 

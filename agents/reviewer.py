@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from branchwise.agents.asking import Asking, AskingOptions, asking, asking_needs
 from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.roles import Reply, View
 from branchwise.orchestrator.core.usage import Usage
 
@@ -24,6 +25,7 @@ class Options(AskingOptions):
     """Options of the reviewer."""
 
     kind: Literal["reviewer"] = "reviewer"
+    placeholders: ClassVar[Placeholders] = Placeholders(("problem", "draft"), ("feedback",))
     prompt: str = Field("reviewer", description=AskingOptions.model_fields["prompt"].description)
     accept: str = Field("ACCEPT", min_length=1, description="The word that lets a draft through.")
     revise: str = Field("REVISE", min_length=1, description="The word that sends it back.")

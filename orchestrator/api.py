@@ -25,7 +25,8 @@ from branchwise.orchestrator.core.events import Event
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.roles import Backend, Task
-from branchwise.orchestrator.plugins import find, suggestion
+from branchwise.orchestrator.core.suggesting import suggestion
+from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.session import Settings, as_task, open_session
 from branchwise.orchestrator.workflow.load import Loaded, load_workflow, read_workflow
 from branchwise.orchestrator.workflow.spec import Workflow

@@ -14,7 +14,6 @@ import importlib
 import pkgutil
 from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Literal, get_args
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.options import JudgingOptions, ModelOptions, Options
+from branchwise.orchestrator.core.suggesting import suggestion
 
 Role = Literal["search", "reward", "judge", "agent", "backend", "task"]
 FOLDERS: dict[Role, str] = {
@@ -112,12 +112,6 @@ def find(role: Role, name: str) -> Kind:
     if name in kinds(role):
         return kinds(role)[name]
     raise ConfigError(f"unknown {role} kind '{name}'{suggestion(name, list(kinds(role)))}")
-
-
-def suggestion(name: str, valid: list[str]) -> str:
-    """What to add to an error about a wrong name."""
-    near = get_close_matches(name, valid, n=1, cutoff=0.5)
-    return (f"; did you mean '{near[0]}'?" if near else "") + f" (there are: {', '.join(valid)})"
 
 
 @cache

@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.plugins import Kind, Role, kinds, suggestion
+from branchwise.orchestrator.core.suggesting import suggestion
+from branchwise.orchestrator.plugins import Kind, Role, kinds
 
 HEADINGS: dict[Role, str] = {
     "search": "Search algorithms (nodes.NAME.algorithm)",

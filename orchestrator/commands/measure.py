@@ -26,6 +26,7 @@ from branchwise.orchestrator.core.errors import BoundaryError, BudgetRefused, Co
 from branchwise.orchestrator.core.judgement import Judgement, failed
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.scope import scope
+from branchwise.orchestrator.core.suggesting import suggestion
 from branchwise.orchestrator.core.together import bare, together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.engine.episode import Episode
@@ -37,7 +38,6 @@ from branchwise.orchestrator.evaluation.first_error import (
     weakest_last_share,
 )
 from branchwise.orchestrator.evaluation.statistics import Interval, wilson
-from branchwise.orchestrator.plugins import suggestion
 from branchwise.orchestrator.rewards.wrapping import scale_of
 from branchwise.orchestrator.session import Session, Settings, as_task, open_session
 from branchwise.orchestrator.workflow.compile import built

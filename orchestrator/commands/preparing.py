@@ -14,7 +14,7 @@ from branchwise.orchestrator.core.budget import RESOURCES
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.roles import Task
-from branchwise.orchestrator.plugins import suggestion
+from branchwise.orchestrator.core.suggesting import suggestion
 from branchwise.orchestrator.predict import Prediction, check_models, predict
 from branchwise.orchestrator.session import Plain
 from branchwise.orchestrator.workflow.load import Loaded, load_workflow

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.suggesting import suggestion
 from branchwise.orchestrator.journal.manifest import PLAN_FILE, Manifest, NodeFacts
 from branchwise.orchestrator.journal.reader import Recorded
-from branchwise.orchestrator.plugins import suggestion
 from branchwise.orchestrator.search.difficulty import By
 
 BEST_OF_N = "best_of_n"

@@ -16,6 +16,7 @@ from branchwise.orchestrator.core.errors import BackendError, RewardFailure
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.labels import UNDECIDED, label_chance
 from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.prompting import Prompted, PromptedOptions, prompted, prompted_needs
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Pair
@@ -34,6 +35,7 @@ class Options(PromptedOptions):
 
     kind: Literal["ab_prompt"] = "ab_prompt"
     source: ClassVar[Source] = "judge"
+    placeholders: ClassVar[Placeholders] = Placeholders(("first", "second"), ("problem",))
     first: str = Field("A", min_length=1, description="The label of the answer that is shown first.")
     second: str = Field("B", min_length=1, description="The label of the other one.")
     swap: bool = Field(True, description="Ask in both orders, two calls a comparison.")

@@ -3,7 +3,7 @@
 1. Both answers are shown, and in the other order too. RM-R1's judge is to solve the task itself first, or to weigh a
    rubric where there is nothing to solve; Think-RM's thinks as long as it likes and ends with a letter or a strength.
 2. ``samples`` are drawn of each order, and what each prefers is read from its end (preferences.py). The majority
-   decides; samples that can't be read, were cut off or lost have no vote.
+   decides; samples that can't be read, were cut off or lost, with their ``retries``, have no vote.
 3. Both orders have to agree, else one half (orders.py). An order without any vote makes the comparison a failure.
 
 ``ab_prompt`` is the judge that is not to think: it draws one token, whose probability tells how sure it is.
@@ -20,8 +20,15 @@ from pydantic import Field, model_validator
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.options import Parts
-from branchwise.orchestrator.core.prompting import Prompted, PromptedOptions, prompted, prompted_needs
-from branchwise.orchestrator.core.request import Draw, Request
+from branchwise.orchestrator.core.placeholders import Placeholders
+from branchwise.orchestrator.core.prompting import (
+    Prompted,
+    Reading,
+    SamplingOptions,
+    prompted,
+    prompted_needs,
+)
+from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.roles import Pair
 from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
@@ -74,11 +81,12 @@ FORMATS: Final[Mapping[Parsing, JudgeFormat]] = {
 }  # fmt: skip
 
 
-class Options(PromptedOptions):
+class Options(SamplingOptions):
     """Options of the generative judge of pairs."""
 
     kind: Literal["pair_judge"] = "pair_judge"
     source: ClassVar[Source] = "judge"
+    placeholders: ClassVar[Placeholders] = Placeholders(("first", "second"), ("problem", "form"))
     parsing: Parsing = Field("rm_r1", description="Whose form of verdict is asked for ($form) and read.")
     swap: bool = Field(True, description="Ask in both orders.")
     samples: int | None = Field(None, gt=0, description="Of each order; default: of rm_r1 1, of think_rm 4.")
@@ -92,9 +100,9 @@ class Options(PromptedOptions):
         return self
 
     @property
-    def sampled(self) -> bool:
-        """Whether the samples have a temperature."""
-        return self.drawn.temperature > 0
+    def temperature_in_force(self) -> float:
+        """That of the samples: it depends on whose judge it is where none is given."""
+        return self.drawn.temperature
 
     @property
     def drawn(self) -> JudgeFormat:
@@ -131,8 +139,11 @@ class PairJudge:
 
     def bound(self, pair: Pair, more_tokens: int = 0) -> Usage:
         """All samples in each order."""
-        samples, more = self.options.drawn.samples, 2 * more_tokens * self.asked.places("first", "second")
-        each = [self.asked.bound(self._request(one, 0), samples, more) for one in orders(pair, self.options.swap)]
+        calls, more = (
+            self.options.drawn.samples * (1 + self.options.retries),
+            2 * more_tokens * self.asked.places("first", "second"),
+        )
+        each = [self.asked.bound(self._request(one, 0), calls, more) for one in orders(pair, self.options.swap)]
         return sum(each, NOTHING)
 
     async def _compare(self, pair: Pair) -> Judgement:
@@ -145,16 +156,14 @@ class PairJudge:
 
     async def _ask(self, pair: Pair) -> OrderVerdict:
         drawn = await together([self._sample(pair, number) for number in range(self.options.drawn.samples)])
-        samples = [draw for draw in drawn if draw is not None]
-        read = [self.options.drawn.read(draw.text) for draw in samples if draw.finish != "length"]
-        return OrderVerdict(majority(read), samples[0].text if samples else "")
+        samples = [sample for sample in drawn if sample is not None]
+        return OrderVerdict(majority([each.found for each in samples]), samples[0].text if samples else "")
 
-    async def _sample(self, pair: Pair, number: int) -> Draw | None:
+    async def _sample(self, pair: Pair, number: int) -> Reading[float] | None:
         try:
-            (draw,) = await self.asked.model.generate(self._request(pair, number))
+            return await self.asked.read(self._request(pair, number), self.options.drawn.read, self.options.retries)
         except BackendError:
             return None
-        return draw
 
     def _request(self, pair: Pair, number: int) -> Request:
         drawn, problem = self.options.drawn, pair.first.trajectory.problem

@@ -21,6 +21,7 @@ from branchwise.orchestrator.core.errors import BackendError, RewardFailure
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed
 from branchwise.orchestrator.core.options import AnyJudge, JudgingOptions, Parts, module_of
+from branchwise.orchestrator.core.placeholders import Placeholders, Templated
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.prompting import Prompted, Style
 from branchwise.orchestrator.core.request import Request
@@ -31,12 +32,13 @@ from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
 
-class Options(JudgingOptions, Generic[AnyJudge]):
+class Options(Templated, JudgingOptions, Generic[AnyJudge]):
     """Who compares, and with what."""
 
     kind: Literal["against_reference"] = "against_reference"
     source: ClassVar[Source] = "judge"
     scores_steps: ClassVar[bool] = False
+    placeholders: ClassVar[Placeholders] = Placeholders(("problem",))
     judge: AnyJudge = Field(description="Who compares: any judge of pairs that asks a model.")
     given: str | None = Field(None, description="The key of the problem's public metadata that holds the reference.")
     model: str | None = Field(None, description="Or the name of the model that writes the reference.")

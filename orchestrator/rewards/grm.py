@@ -4,7 +4,8 @@
 2. The model writes principles for this very problem, a critique by them, and a whole number for each answer.
 3. ``votes`` are sampled, each with the answers in another order. They are put back in order and summed (votes.py).
 4. With a ``meta`` reward, which judges each vote's critique by the prompt that it answers, only the ``keep`` best
-   votes count. A vote that can't be read, was cut off or lost does not count; without any the judgement is a failure.
+   votes count. A vote that can't be read, was cut off or lost, with its ``retries``, does not count; without any the
+   judgement is a failure.
 
 The value is the sum S of the k votes that counted, by default as a probability, (S - k) / 9k; ``raw`` is S. The
 engine scores together what a node draws ``together`` in one expansion; else every answer stands alone in its group.
@@ -23,8 +24,9 @@ from pydantic import Field, model_validator
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.options import Parts, source_of
+from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.problem import problem
-from branchwise.orchestrator.core.prompting import SOURCE, Prompted, PromptedOptions, prompted, prompted_needs
+from branchwise.orchestrator.core.prompting import SOURCE, Prompted, SamplingOptions, prompted, prompted_needs
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.seeds import seed_by_content
@@ -49,12 +51,13 @@ the order in which they are shown, in one box such as \\boxed{$example}, and not
 HEADING: Final = "Response "
 
 
-class Options(PromptedOptions, Generic[R]):
+class Options(SamplingOptions, Generic[R]):
     """Options of the generative reward model."""
 
     kind: Literal["grm"] = "grm"
     source: Literal["learned", "judge"] = Field("learned", description=SOURCE)
     scores_steps: ClassVar[bool] = False
+    placeholders: ClassVar[Placeholders] = Placeholders(("responses",), ("problem", "example"))
     votes: int = Field(8, gt=0, description="Samples of principles, critique and scores.")
     meta: R | None = Field(None, description="A reward, of any kind, that judges the critiques; default: none.")
     keep: int | None = Field(None, gt=0, description="Votes that count, by the meta reward; default: half of them.")
@@ -77,8 +80,8 @@ class Options(PromptedOptions, Generic[R]):
 
     @property
     def sampled(self) -> bool:
-        """Whether there is a temperature here, or the meta reward is sampled."""
-        return self.temperature > 0 or super().sampled
+        """True: the seed decides in which order answers are shown."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Grm:
         """Its own votes: those of a group share their calls, and use no more than each alone would."""
         single, votes = alone(trajectory), self.options.votes
         request, more = self._request(single, [0], 0), 2 * max_new_tokens * self.asked.places("responses")
-        used = self.asked.bound(request, votes, more)
+        used = self.asked.bound(request, votes * (1 + self.options.retries), more)
         if self.meta is None:
             return used
         judging = self.meta.bound(self._as_answer(self._prompt(single, [0]), ""), self.options.max_tokens + more, 1)
@@ -129,11 +132,12 @@ class Grm:
         order = group.shuffled(self.options.seed, "grm", number)
         prompt = self._prompt(group, order)
         try:
-            (draw,) = await self.asked.model.generate(self._request(group, order, number))
+            reading = await self.asked.read(
+                self._request(group, order, number), lambda text: scores_in(text, len(order)), self.options.retries
+            )
         except BackendError as error:
             return Vote(prompt, str(error))
-        scores = None if draw.finish == "length" else scores_in(draw.text, len(order))
-        return Vote(prompt, draw.text, None if scores is None else put_back(scores, order))
+        return Vote(prompt, reading.text, None if reading.found is None else put_back(reading.found, order))
 
     async def _counted(self, votes: Sequence[Vote]) -> list[tuple[int, ...]]:
         """The scores of the votes that count: of all, or of those that the meta reward thinks best of."""

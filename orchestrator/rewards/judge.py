@@ -2,7 +2,7 @@
 
 1. The model is shown the problem, the answer so far and the rubric, and writes a critique and a mark from ``low`` to
    ``high``: as a number in its last line, or as JSON (held to a schema where the model's server can).
-2. A text without a mark is asked for again with a fresh seed, ``retries`` times; then it is a failure with its text.
+2. A text without a mark, or that was cut off, is drawn anew ``retries`` times; then it is a failure with its text.
 3. The mark is the value, by default as a probability: (mark - low) / (high - low).
 
 Models as judges and their biases: Zheng et al. 2023, arXiv 2306.05685.
@@ -21,8 +21,9 @@ from pydantic import Field, model_validator
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.options import Parts
-from branchwise.orchestrator.core.prompting import Prompted, PromptedOptions, prompted, prompted_needs
-from branchwise.orchestrator.core.request import Draw, Request
+from branchwise.orchestrator.core.placeholders import Placeholders
+from branchwise.orchestrator.core.prompting import Prompted, SamplingOptions, prompted, prompted_needs
+from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
@@ -50,12 +51,14 @@ FORMS: Final = {
 }
 
 
-class Options(PromptedOptions):
+class Options(SamplingOptions):
     """Options of the model as a judge of single answers."""
 
     kind: Literal["judge"] = "judge"
     source: ClassVar[Source] = "judge"
     scores_steps: ClassVar[bool] = False
+    placeholders: ClassVar[Placeholders] = Placeholders(("answer",), ("problem", "rubric", "form", "low", "high"))
+    told: ClassVar[tuple[str, ...]] = ("rubric",)
     rubric: str = Field(RUBRIC, description="What to judge by; $rubric in the template, beside $problem and $answer.")
     form: Literal["number", "json"] = Field("number", description="How the mark is written.")
     low: float = Field(1.0, description="The worst mark.")
@@ -63,20 +66,12 @@ class Options(PromptedOptions):
     scale: Literal["probability", "raw"] = Field("probability", description="probability: 0 to 1; raw: the mark.")
     temperature: float = Field(0.0, ge=0, description="Sampling temperature.")
     max_tokens: int = Field(1024, gt=0, description="Most tokens of a critique with its mark.")
-    retries: int = Field(0, ge=0, description="Fresh draws where no mark can be read.")
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         if self.low >= self.high:
             raise ValueError("low has to be below high")
-        if self.retries and not self.temperature:
-            raise ValueError("retries want a temperature above 0: at 0 the same text comes again")
         return self
-
-    @property
-    def sampled(self) -> bool:
-        """Whether there is a temperature."""
-        return self.temperature > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,33 +92,28 @@ class Judge:
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A call and its retries, after the longest possible answer."""
         more = 2 * max_new_tokens * self.asked.places("answer")
-        return self.asked.bound(self._request(trajectory, 0), 1 + self.options.retries, more)
+        return self.asked.bound(self._request(trajectory), 1 + self.options.retries, more)
 
     async def _score(self, trajectory: Trajectory) -> Judgement:
-        text = ""
-        for attempt in range(1 + self.options.retries):
-            try:
-                (draw,) = await self.asked.model.generate(self._request(trajectory, attempt))
-            except BackendError as error:
-                return failed(str(error), self.source)
-            text, mark = draw.text, self._mark(draw)
-            if mark is not None:
-                return self._judged(mark, text)
+        try:
+            reading = await self.asked.read(self._request(trajectory), self._mark, self.options.retries)
+        except BackendError as error:
+            return failed(str(error), self.source)
+        if reading.found is not None:
+            return self._judged(reading.found, reading.text)
         limits = f"{_digits(self.options.low)} to {_digits(self.options.high)}"
-        return failed(f"no mark from {limits} can be read", self.source, text)
+        return failed(f"no mark from {limits} can be read", self.source, reading.text)
 
-    def _mark(self, draw: Draw) -> float | None:
-        if draw.finish == "length":
-            return None  # 1 may be the half of 10, and an object in JSON a quotation
+    def _mark(self, text: str) -> float | None:
         read = number_in_json if self.options.form == "json" else number_in
-        return read(draw.text, self.options.low, self.options.high)
+        return read(text, self.options.low, self.options.high)
 
     def _judged(self, mark: float, text: str) -> Judgement:
         low, high, scale = self.options.low, self.options.high, self.options.scale
         value = (mark - low) / (high - low) if scale == "probability" else mark
         return replace(judged(value, scale=scale, source=self.source), factors=(("mark", mark),), rationale=text)
 
-    def _request(self, trajectory: Trajectory, attempt: int) -> Request:
+    def _request(self, trajectory: Trajectory) -> Request:
         options, problem = self.options, trajectory.problem
         numbers = {"low": _digits(options.low), "high": _digits(options.high)}
         form = FORMS[options.form].replace("$low", numbers["low"]).replace("$high", numbers["high"])
@@ -135,7 +125,7 @@ class Judge:
             prompt,
             max_tokens=options.max_tokens,
             temperature=options.temperature,
-            seed=seed_by_content(options.seed, "judge", problem.id, prompt, attempt),
+            seed=seed_by_content(options.seed, "judge", problem.id, prompt, 0),
             json_schema=_schema(options) if structured else None,
         )
 

@@ -21,6 +21,7 @@ from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.labels import UNDECIDED, label_chance
 from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.prompting import (
     Prompted,
     PromptedOptions,
@@ -43,6 +44,7 @@ class Options(PromptedOptions):
 
     kind: Literal["label_token"] = "label_token"
     source: ClassVar[Source] = "learned"
+    placeholders: ClassVar[Placeholders] = Placeholders(("steps",), ("problem",))
     style: Style = Field("completion", description="As plain text that is continued, or as a user's message.")
     step_end: str = Field("\n", description="Each step is made to end with this.")
     good: str = Field("+", min_length=1, description="Label of a good step; may be longer than a token.")

@@ -3,7 +3,8 @@
 1. All answers to a problem that are scored together are shown in one call, in an order of chance, under the names
    ``model-1``, ``model-2`` and so on; one alone is shown alone.
 2. The model replies with JSON: ``scores``, 1 to 5 by name, and ``best-to-worst``, a list of the names (rankings.py).
-3. An answer's score is its value, by default as a probability, (score - 1) / 4; one without a score is a failure.
+3. An answer's score is its value, by default as a probability, (score - 1) / 4; one without a score is a failure. A
+   reply without any score, or that was cut off, is drawn anew ``retries`` times.
 4. Where the order is complete, a factor says how far it agrees with the scores (``consistency``), and each answer's
    place in it is another (``rank``).
 
@@ -23,7 +24,8 @@ from pydantic import Field
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.options import Parts
-from branchwise.orchestrator.core.prompting import SOURCE, Prompted, PromptedOptions, prompted, prompted_needs
+from branchwise.orchestrator.core.placeholders import Placeholders
+from branchwise.orchestrator.core.prompting import SOURCE, Prompted, SamplingOptions, prompted, prompted_needs
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
@@ -58,12 +60,14 @@ NAME: Final = "model-"
 PRINCIPLE: Final = "The correct result counts most, then steps that can be checked, then brevity."
 
 
-class Options(PromptedOptions):
+class Options(SamplingOptions):
     """Options of the listwise judge."""
 
     kind: Literal["listwise"] = "listwise"
     source: Literal["learned", "judge"] = Field("learned", description=SOURCE)
     scores_steps: ClassVar[bool] = False
+    placeholders: ClassVar[Placeholders] = Placeholders(("responses",), ("problem", "principle"))
+    told: ClassVar[tuple[str, ...]] = ("principle",)
     principle: str = Field(PRINCIPLE, description="What to judge by, in plain words; $principle in the template.")
     scale: Literal["probability", "raw"] = Field("probability", description="raw: the scores from 1 to 5.")
     temperature: float = Field(0.0, ge=0, description="Sampling temperature.")
@@ -71,8 +75,8 @@ class Options(PromptedOptions):
 
     @property
     def sampled(self) -> bool:
-        """Whether there is a temperature."""
-        return self.temperature > 0
+        """True: the seed decides in which order answers are shown."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +98,20 @@ class Listwise:
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A call of its own: those of a group share one, and use no more than each alone would."""
         request = self._request(alone(trajectory), [0])
-        return self.asked.bound(request, 1, 2 * max_new_tokens * self.asked.places("responses"))
+        return self.asked.bound(
+            request, 1 + self.options.retries, 2 * max_new_tokens * self.asked.places("responses")
+        )
 
     async def _score(self, group: Group) -> list[Judgement]:
         order = group.shuffled(self.options.seed, "listwise")
+        names = {response: f"{NAME}{place}" for place, response in enumerate(order, 1)}
+        request, shown = self._request(group, order), list(names.values())
         try:
-            (draw,) = await self.asked.model.generate(self._request(group, order))
+            reading = await self.asked.read(request, lambda text: _ranking(text, shown), self.options.retries)
         except BackendError as error:
             return [failed(str(error), self.source) for _ in order]
-        names = {response: f"{NAME}{place}" for place, response in enumerate(order, 1)}
-        ranking = NO_RANKING if draw.finish == "length" else ranking_in(draw.text, list(names.values()))
-        return [self._judged(ranking, names[response], draw.text) for response in range(len(order))]
+        ranking = reading.found or NO_RANKING
+        return [self._judged(ranking, names[response], reading.text) for response in range(len(order))]
 
     def _judged(self, ranking: Ranking, name: str, text: str) -> Judgement:
         score = ranking.scores.get(name)
@@ -123,6 +130,12 @@ class Listwise:
         prompt = self.asked.filled(problem=group.problem.text, responses=responses, principle=options.principle)
         seed = seed_by_content(options.seed, "listwise", group.problem.id, prompt)
         return self.asked.request(prompt, max_tokens=options.max_tokens, temperature=options.temperature, seed=seed)
+
+
+def _ranking(text: str, names: list[str]) -> Ranking | None:
+    """What a reply says of the answers of these names; None where it scores none of them."""
+    ranking = ranking_in(text, names)
+    return ranking if ranking.scores else None
 
 
 def needs(options: Options) -> dict[str, frozenset[str]]:

@@ -9,18 +9,20 @@ What is filled in is never evaluated.
 from __future__ import annotations
 
 from string import Template
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from branchwise.orchestrator.core.message import assistant, system, user
 from branchwise.orchestrator.core.options import JudgingOptions
+from branchwise.orchestrator.core.placeholders import Placeholders, Templated
 from branchwise.orchestrator.core.request import Request
 
 
-class PresentedOptions(JudgingOptions):
+class PresentedOptions(Templated, JudgingOptions):
     """Options of a reward model that reads a problem and a solution."""
 
+    placeholders: ClassVar[Placeholders] = Placeholders((), ("problem",))
     model: str = Field(description="Name of the reward model, from the workflow's models.")
     style: Literal["chat", "completion"] = Field(
         "chat", description="chat: a user's and an assistant's message; completion: one text."

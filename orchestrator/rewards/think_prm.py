@@ -5,8 +5,9 @@
 2. With several ``rounds`` its thoughts are continued after a phrase that makes it look again.
 3. Its thoughts are closed and the question of the decision is put. One token is drawn: the score of the whole prefix
    is exp(l_yes / T) / (exp(l_yes / T) + exp(l_no / T)), from the log-probabilities of that token.
-4. ``chains`` are drawn independently and their scores averaged. A chain that is lost, by a failed call or for want of
-   a decision, is dropped; it has no default score. If all are lost the judgement is a failure.
+4. ``chains`` are drawn independently and their scores averaged. One that decides nothing is drawn anew, ``retries``
+   times at most. A chain that is lost, for want of a decision or by a failed call, is dropped; it has no default
+   score. If all are lost the judgement is a failure.
 
 The verdicts on steps only tell where the first error is (``step_values``, the factor ``first_wrong_step``). The value
 is no reduction of them. A solution without a step is verified as an empty one and marked so (the factor ``empty``).
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from statistics import fmean
-from typing import Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,7 +29,15 @@ from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.labels import UNDECIDED, label_chance
 from branchwise.orchestrator.core.options import Parts
-from branchwise.orchestrator.core.prompting import SOURCE, Prompted, PromptedOptions, prompted, prompted_needs
+from branchwise.orchestrator.core.placeholders import Placeholders
+from branchwise.orchestrator.core.prompting import (
+    SOURCE,
+    Prompted,
+    SamplingOptions,
+    first_read,
+    prompted,
+    prompted_needs,
+)
 from branchwise.orchestrator.core.request import Draw
 from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
@@ -48,11 +57,12 @@ STEP_TOKENS: Final = 8
 """What a step's number and the gap before it may come to."""
 
 
-class Options(PromptedOptions):
+class Options(SamplingOptions):
     """Options of the thinking verifier."""
 
     kind: Literal["think_prm"] = "think_prm"
     source: Literal["learned", "judge"] = Field("learned", description=SOURCE)
+    placeholders: ClassVar[Placeholders] = Placeholders(("steps",), ("problem",))
     chains: int = Field(1, gt=0, description="Independent verifications, whose scores are averaged.")
     rounds: int = Field(1, gt=0, description="Times one verification looks at the solution; with one chain only.")
     temperature: float | None = Field(
@@ -78,11 +88,6 @@ class Options(PromptedOptions):
         if self.chains > 1 and self.temperature == 0:
             raise ValueError("chains of temperature 0 are all the same: leave temperature out, or draw one chain")
         return self
-
-    @property
-    def sampled(self) -> bool:
-        """Whether the temperature in force is above 0."""
-        return self.temperature_in_force > 0
 
     @property
     def temperature_in_force(self) -> float:
@@ -123,12 +128,12 @@ class ThinkPrm:
         request = self.asked.request(
             self._prompt(trajectory), begun=self._begun("", decide=True), max_tokens=options.max_tokens
         )
-        calls = options.chains * (options.rounds + 1)
-        used = self.asked.bound(request, calls, more + thoughts)
-        return replace(used, completion_tokens=options.chains * options.max_tokens)
+        chains = options.chains * (1 + options.retries)
+        used = self.asked.bound(request, chains * (options.rounds + 1), more + thoughts)
+        return replace(used, completion_tokens=chains * options.max_tokens)
 
     async def _score(self, trajectory: Trajectory) -> Judgement:
-        chains = await together([self._chain(trajectory, number) for number in range(self.options.chains)])
+        chains = await together([self._decided(trajectory, number) for number in range(self.options.chains)])
         scores = [chain.score for chain in chains if chain.score is not None]
         if not scores:
             return failed(f"every verification was lost: {chains[0].lost}", self.source, chains[0].text)
@@ -144,6 +149,14 @@ class ThinkPrm:
             factors=tuple((name, float(value)) for name, value in factors.items() if value is not None),
             rationale=next(chain.text for chain in chains if chain.score is not None),
         )
+
+    async def _decided(self, trajectory: Trajectory, number: int) -> Chain:
+        """The chain of this number, or the first of its retries that decides; they have numbers of their own."""
+
+        async def drawn(retry: int) -> Chain:
+            return await self._chain(trajectory, number + retry * self.options.chains)
+
+        return await first_read(drawn, lambda chain: chain.lost != UNDECIDED, self.options.retries)
 
     async def _chain(self, trajectory: Trajectory, number: int) -> Chain:
         prompt, text, last = self._prompt(trajectory), "", ""

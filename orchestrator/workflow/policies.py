@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from branchwise.orchestrator.core.options import Options
-from branchwise.orchestrator.plugins import suggestion
+from branchwise.orchestrator.core.suggesting import suggestion
 from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
 from branchwise.orchestrator.workflow.yaml_file import Place
 

@@ -16,8 +16,9 @@ from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.options import JudgingOptions, Options, each_part, own_needs
 from branchwise.orchestrator.core.request import Capabilities
 from branchwise.orchestrator.core.roles import Task
+from branchwise.orchestrator.core.suggesting import suggestion
 from branchwise.orchestrator.core.world import World
-from branchwise.orchestrator.plugins import find, suggestion, usable
+from branchwise.orchestrator.plugins import find, usable
 from branchwise.orchestrator.workflow.facts import role_of
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.policies import misnamed

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeAliasType
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.plugins import broken, misplaced, suggestion
+from branchwise.orchestrator.core.suggesting import suggestion
+from branchwise.orchestrator.plugins import broken, misplaced
 from branchwise.orchestrator.workflow.secrecy import telling
 
 Place = tuple[str | int, ...]

@@ -139,6 +139,29 @@ def test_a_prompt_that_does_not_exist(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("$problem: $anser", ("nothing fills in '$anser'; did you mean '$answer'?", "$rubric")),
+        ("Mark $answer for $problem in $y^2$.", ("nothing fills in '$y'", "for a dollar sign write $$")),
+        ("Mark $problem", ("the template lacks $answer",)),
+    ],
+)
+def test_a_judge_that_is_not_shown_the_answer(shell: Shell, prompt: str, words: tuple[str, ...]) -> None:
+    reward = f"    reward:\n      kind: judge\n      model: m\n      prompt: '{prompt}'\n"
+    written = shell.workflow().read_text()
+    workflow = shell.write("w.yaml", written + reward)
+    line = len(workflow.read_text().splitlines())
+    run_refused(shell, workflow, f"w.yaml:{line}: nodes.search.reward.prompt: {words[0]}", *words[1:])
+
+
+def test_a_policy_that_is_not_shown_the_problem(shell: Shell) -> None:
+    workflow = shell.workflow(max_tokens="prompt: $problme, max_tokens")
+    run_refused(
+        shell, workflow, "w.yaml:8: nodes.search.policy.prompt: nothing fills in '$problme'; did you mean '$problem'?"
+    )
+
+
+@pytest.mark.parametrize(
     ("budget", "word"),
     [
         ("problem.tokens=0", "greater than 0"),

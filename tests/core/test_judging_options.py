@@ -56,6 +56,8 @@ def test_a_source_that_is_not_declared_is_refused() -> None:
         ({"kind": "think_prm", "model": "t"}, False),
         ({"kind": "think_prm", "model": "t", "chains": 4}, True),
         ({"kind": "listwise", "model": "l", "temperature": 0.5}, True),
+        ({"kind": "listwise", "model": "l"}, True),
+        ({"kind": "grm", "model": "g", "temperature": 0.0}, True),
         ({**GIVEN, "judge": PAIRS}, True),
         ({**GIVEN, "temperature": 0.7, "judge": {"kind": "ab_prompt", "model": "m"}}, False),
         ({"kind": "against_reference", "model": "w", "temperature": 0.7, "judge": {**PAIRS, "temperature": 0}}, True),

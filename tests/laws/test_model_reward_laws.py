@@ -27,12 +27,20 @@ from tests.speaking import Speaking
 
 SMALL: dict[str, list[dict[str, Any]]] = {
     "judge": [{}, {"form": "json", "temperature": 1.0, "retries": 2, "max_tokens": 9}, {"scale": "raw", "low": -1}],
-    "think_prm": [{}, {"chains": 3, "style": "completion"}, {"rounds": 4, "max_tokens": 30}],
-    "grm": [{"votes": 3}, {"votes": 2, "scale": "raw"}, {"votes": 4, "meta": {"kind": "judge", "model": "m"}}],
-    "listwise": [{}, {"temperature": 1.0, "scale": "raw", "style": "completion"}],
+    "think_prm": [{}, {"chains": 3, "style": "completion", "retries": 1}, {"rounds": 4, "max_tokens": 30}],
+    "grm": [
+        {"votes": 3, "retries": 2},
+        {"votes": 2, "scale": "raw"},
+        {"votes": 4, "meta": {"kind": "judge", "model": "m"}},
+    ],
+    "listwise": [{}, {"temperature": 1.0, "scale": "raw", "style": "completion", "retries": 2}],
     "against_reference": [
         {"model": "m", "judge": {"kind": "pair_judge", "model": "m"}, "max_tokens": 8},
-        {"model": "m", "judge": {"kind": "pair_judge", "model": "m", "parsing": "think_rm"}, "temperature": 1.0},
+        {
+            "model": "m",
+            "judge": {"kind": "pair_judge", "model": "m", "parsing": "think_rm", "retries": 1},
+            "temperature": 1.0,
+        },
         {"given": "draft", "judge": {"kind": "ab_prompt", "model": "m", "first": "yes", "second": "no"}},
     ],
 }

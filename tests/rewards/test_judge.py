@@ -129,7 +129,7 @@ PIECES = st.sampled_from(
 def test_no_mark_is_read_beside_a_second_number_but_the_greatest_mark(text: str) -> None:
     mark = number_in(text, 0, 10)
     *_, stated = re.split("score:", text, flags=re.IGNORECASE)
-    first, *others = re.findall(r"\d+(?:\.\d+)?", stated.strip().partition("\n")[0]) or [None]
+    first, *others = re.findall(r"\d+(?:\.\d+)?", stated.strip("* \n").partition("\n")[0]) or [None]
     assert mark is None or (mark == float(first or "nan") and [*map(float, others)] in ([], [10.0]))
 
 
@@ -207,8 +207,8 @@ def test_options_that_make_no_sense() -> None:
 )
 async def test_limits_are_shown_as_they_are_checked(low: float, high: float, shown: str) -> None:
     backend = Speaking(lambda prompt, seed: f"Score: {shown.split()[-1]}")
-    found = await judged(backend, low=low, high=high, prompt="$low to $high")
-    assert (backend.prompts, found.value) == ([shown], 1)
+    found = await judged(backend, low=low, high=high, prompt="$answer: $low to $high")
+    assert (backend.prompts, found.value) == ([f"1+1=2: {shown}"], 1)
 
 
 async def test_json_that_was_cut_off_has_no_mark() -> None:

@@ -71,10 +71,10 @@ async def test_what_is_no_number(rows: tuple[tuple[float, ...], ...], written: d
 async def test_what_a_classifier_is_asked() -> None:
     model = Pooling(lambda request: numbers((1.0,)))
     await judgement(over(model, system="Be strict."), ANSWER)
-    await judgement(over(model, style="completion", prompt="Problem: $problem $$ $x\n"), ANSWER)
+    await judgement(over(model, style="completion", prompt="Problem: $problem $$ $5 $$x\n"), ANSWER)
     chat, plain = model.asked
     assert [each.text for each in chat.messages] == ["Be strict.", "What is it?", "It is 42."]
-    assert plain.prompt == "Problem: What is it? $ $x\nIt is 42."
+    assert plain.prompt == "Problem: What is it? $ $5 $x\nIt is 42."
     assert {(each.pooling, each.max_tokens) for each in model.asked} == {("classify", 0)}
 
 

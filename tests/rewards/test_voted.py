@@ -70,6 +70,7 @@ GREEDY = {"kind": "ab_prompt", "model": "m"}
         {"kind": "against_reference", "model": "m", "judge": PAIRS},
         {"kind": "against_reference", "model": "m", "temperature": 0.7, "judge": GREEDY},
         {"kind": "voted", "reward": NOISY},
+        {"kind": "ensemble", "rewards": [{"kind": "calculator"}, {"kind": "listwise", "model": "m"}]},
     ],
 )
 def test_what_is_sampled_in_whatever_depth_votes(reward: dict[str, Any]) -> None:
@@ -84,7 +85,7 @@ def test_what_is_sampled_in_whatever_depth_votes(reward: dict[str, Any]) -> None
         {"kind": "gated", "reward": {"kind": "judge", "model": "m"}},
         {"kind": "flipped", "share": 1.0, "reward": {"kind": "calculator"}},
         {"kind": "against_reference", "given": "answer", "temperature": 0.7, "judge": GREEDY},
-        {"kind": "ensemble", "rewards": [{"kind": "calculator"}, {"kind": "listwise", "model": "m"}]},
+        {"kind": "ensemble", "rewards": [{"kind": "calculator"}, {"kind": "think_prm", "model": "m"}]},
     ],
 )
 def test_what_always_says_the_same_does_not_vote(reward: dict[str, Any]) -> None:
