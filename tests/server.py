@@ -415,7 +415,7 @@ def _logprobs(body: dict[str, Any], tokens: tuple[str, ...]) -> dict[str, Any] |
     wanted = body.get("logprobs")
     if wanted is None or wanted is False:
         return None
-    values = [math.nan if "not_a_number" in body else -0.01 - _share(token) for token in tokens]
+    values = [math.nan if "not_a_number" in body else -0.01 - _share(token) / 4 for token in tokens]
     if "messages" in body:
         others = [
             [{"token": f"alt{j}", "logprob": -2.0 - j} for j in range(body.get("top_logprobs", 0))] for _ in tokens
