@@ -95,7 +95,9 @@ def test_its_needs_are_those_of_both_models() -> None:
 
 
 @pytest.mark.parametrize("judge", [{"kind": "ab_prompt"}, {"kind": "pair_judge", "max_tokens": 9}])
-@pytest.mark.parametrize("places", ["$first $second", "$first $second $second $second", "$first $second $first ${first}"])
+@pytest.mark.parametrize(
+    "places", ["$first $second", "$first $second $second $second", "$first $second $first ${first}"]
+)
 @pytest.mark.parametrize("words", [(200, 3), (3, 200)])
 async def test_its_bound_holds_however_often_the_judge_is_shown_the_answers(
     judge: dict[str, Any], places: str, words: tuple[int, int]
