@@ -15,8 +15,8 @@ from typing import Any
 
 from branchwise.orchestrator.backends.listening import Listener
 from branchwise.orchestrator.commands.preparing import workflow_of
-from branchwise.orchestrator.examination import Examined, examine
-from branchwise.orchestrator.rehearsal import Rehearsed
+from branchwise.orchestrator.doctor.examination import Examined, examine
+from branchwise.orchestrator.doctor.rehearsal import Rehearsed
 
 WELL, TO_CHANGE = 0, 2
 COLUMNS = ("model", "kind", "address", "serves", "needed and tried", "speed")

@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "orchestrator.report": MODELS | {"orchestrator.journal", "orchestrator.evaluation", "orchestrator.workflow"},
 }
 """Folder -> what it may import besides itself. Files at the top of orchestrator/ (plugins, session, api, cli)
-may import everything; commands/ belongs to them."""
+may import everything; commands/ and doctor/ belong to them."""
 
 HEAVY = {
     "xllamacpp": {"orchestrator/backends/embedded.py"},

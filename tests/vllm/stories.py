@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from branchwise.orchestrator.api import load_task, loaded_workflow, solve_batch_sync
 from branchwise.orchestrator.core.result import Result
-from branchwise.orchestrator.examination import examine
+from branchwise.orchestrator.doctor.examination import examine
 
 POLICY = {"kind": "solver", "model": "policy", "style": "completion", "prompt": "$problem\n", "step_separator": "\n",
           "max_tokens": 96, "max_step_tokens": 24}  # fmt: skip

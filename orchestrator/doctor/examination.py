@@ -21,9 +21,9 @@ from branchwise.orchestrator.backends.listening import Listener, listener
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
 from branchwise.orchestrator.core.options import ModelOptions
 from branchwise.orchestrator.core.roles import Backend
+from branchwise.orchestrator.doctor.rehearsal import TRY_SECONDS, Rehearsed, Witness, rehearsed
+from branchwise.orchestrator.doctor.trials import Speed, Tried, plain, speed, tried
 from branchwise.orchestrator.plugins import find
-from branchwise.orchestrator.rehearsal import TRY_SECONDS, Rehearsed, Witness, rehearsed
-from branchwise.orchestrator.trials import Speed, Tried, plain, speed, tried
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.validate import needs_of, parts_of
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from branchwise import ScriptedBackend
-from branchwise.orchestrator import rehearsal
 from branchwise.orchestrator.core.request import Draw, Progress, Request
-from branchwise.orchestrator.rehearsal import Rehearsed, rehearsed
+from branchwise.orchestrator.doctor import rehearsal
+from branchwise.orchestrator.doctor.rehearsal import Rehearsed, rehearsed
 from branchwise.orchestrator.workflow.load import Loaded, read_workflow
 from tests.speaking import Speaking
 
