@@ -15,7 +15,7 @@ class Options(AskingOptions):
     """Options of the refiner."""
 
     kind: Literal["refiner"] = "refiner"
-    placeholders: ClassVar[Placeholders] = Placeholders(("problem", "draft"), ("feedback",))
+    placeholders: ClassVar[Placeholders] = Placeholders(("draft",), ("problem", "feedback"))
     prompt: str = Field("refiner", description=AskingOptions.model_fields["prompt"].description)
 
 

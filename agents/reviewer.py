@@ -25,7 +25,7 @@ class Options(AskingOptions):
     """Options of the reviewer."""
 
     kind: Literal["reviewer"] = "reviewer"
-    placeholders: ClassVar[Placeholders] = Placeholders(("problem", "draft"), ("feedback",))
+    placeholders: ClassVar[Placeholders] = Placeholders(("draft",), ("problem", "feedback"))
     prompt: str = Field("reviewer", description=AskingOptions.model_fields["prompt"].description)
     accept: str = Field("ACCEPT", min_length=1, description="The word that lets a draft through.")
     revise: str = Field("REVISE", min_length=1, description="The word that sends it back.")

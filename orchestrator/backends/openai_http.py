@@ -238,8 +238,8 @@ async def _follow(
         async for chunk in response.content.iter_any():
             received += chunk
             if len(received) > PARSED_BYTES:
-                answer.take(events.feed(bytes(received)))
-                received.clear()
+                piece, received = bytes(received), bytearray()
+                answer.take(events.feed(piece))
     except BaseException:
         with suppress(BackendError):  # it may have broken off anywhere
             answer.take(events.feed(bytes(received)))

@@ -3,8 +3,9 @@ r"""Stated: where a text states its answer. Its canonical form is made in answer
 1. The last box: ``\boxed{x}``. One without braces holds what TeX would put there, the next letter or command with
    its arguments, but a number whole; where something goes right on behind that, it is no box.
 2. ``#### x``.
-3. ``The answer is x``, ``Answer: x``: the rest of the sentence but for a reason that follows; or the next line, if
-   that is a formula or a number rather than a sentence.
+3. ``The answer is x``, ``Answer: x``, ``Final answer: the answer is x``: the rest of the sentence but for a reason
+   that follows; or the next line, if that is a formula or a number rather than a sentence, and no working that goes
+   on below.
 
 The text is written by models: its places are read once, by regular expressions with bounded repetitions.
 """
@@ -30,12 +31,21 @@ _ARGUMENTS: Final = {
     "sqrt": 1, "frac": 2, "dfrac": 2, "tfrac": 2, "cfrac": 2, "binom": 2, "dbinom": 2, "tbinom": 2,
 }  # fmt: skip
 _MAX_TOKENS: Final = 16
-_GOES_ON: Final = re.compile(r"[\w^({\[+/=-]|\*(?!\*)")
+_COMMAND: Final = r"(?!(?:blacksquare|square|qed|q?quad|hfill|text|mbox|end|right|tag|par)(?![A-Za-z]))[A-Za-z]"
+_GOES_ON: Final = re.compile(rf"[\w^({{\[+/=-]|\*(?!\*)|\\(?:%|{_COMMAND})")
+_IS_PART: Final = re.compile(
+    r"[ \t]{1,4}(?:[=+*/^·×<>-]|[A-Za-z][ \t]?[-+*/^=$]|\\%|\\(?:[cd]?frac|sqrt|pi|cdot|times|div|pm|mp)(?![A-Za-z]))"
+)
+_MAY_BE_PART: Final = re.compile(rf"[ \t]{{1,4}}(?:[\w=+*/^·×<>(-]|\\{_COMMAND})")
 
 _HASHES: Final = re.compile(r"####[ \t]*([^\n]*)")
+_SAYS: Final = r"\banswer\b(?:[*:_ \t]{0,8}(?:is|=)|[*_ \t]{0,4}:)[*:_ \t\r]{0,8}+"
+_AGAIN: Final = rf"(?:(?:(?:so|thus|the|my|our) ){{0,2}}(?:(?:final|correct|right) )?{_SAYS})?"
+_LINE_BREAK: Final = r"\n\s{0,8}+"
+_BORDER: Final = r"(?:\$\$|\\[\[\]])[ \t\r]{0,8}"
 _ANSWER_IS: Final = re.compile(
-    r"\banswer\b(?:[*:_ \t]{0,8}(?:is|=)|[*_ \t]{0,4}:)[*:_ \t\r]{0,8}+"
-    r"(?:(?P<rest>[^\n]{1,1000})|\n\s{0,8}+(?:(?:\$\$|\\\[)[ \t\r]{0,8}\n)?(?=(?P<below>[^\n]{1,200})(?:\n|\Z)))",
+    rf"{_SAYS}{_AGAIN}(?:(?P<rest>[^\n]{{1,1000}})|{_LINE_BREAK}(?:{_BORDER}\n)?(?=(?P<below>[^\n]{{1,200}})"
+    rf"(?:{_LINE_BREAK}(?:{_BORDER}{_LINE_BREAK}){{0,3}}(?P<next>[^\n]{{0,200}})|\Z)))",
     re.IGNORECASE,
 )
 _REASON: Final = re.compile(r"[,;]?\s(?:because|since)\b|[,;]\s(?:as|so|which|but)\b", re.IGNORECASE)
@@ -48,7 +58,8 @@ _WORD: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
 _NUMBER: Final = re.compile(rf"(?<![\w.])(?:(?<!\))-)?{_DIGITS}")
 _TEXT: Final = re.compile(r"\\(?:text|mbox|textbf|mathrm) ?\{([^{}]{0,200})\}")
-_FORMULA: Final = re.compile(r"[\\^_+*×·√!<>]|[0-9)] ?- ?[0-9(]|[0-9] ?x\b")
+_FORMULA: Final = re.compile(r"[\\^_+*×·√!<>]|[0-9)] ?[-:] ?[0-9(]|[0-9] ?x\b")
+_SEVERAL: Final = re.compile(r"=.*(?:[,;]|\band\b)")
 _UNSURE: Final = re.compile(r"\b(?:not|no|nor|or|and|to|between|undefined)\b|n't\b", re.IGNORECASE)
 
 
@@ -75,8 +86,9 @@ def number_in(stated: str) -> str | None:
 
     None where that is not sure: a formula is no words, and neither ``5 or 6`` nor ``not 5`` states a number.
     """
-    words = unwrapped(_TEXT.sub(r" \1 ", stated)).rpartition("=")[2].strip("*`\"'\u201c\u201d\u2018\u2019 ")
-    if _FORMULA.search(words) or _UNSURE.search(words):
+    before, _, words = unwrapped(_TEXT.sub(r" \1 ", stated)).rpartition("=")
+    words = words.strip("*`\"'\u201c\u201d\u2018\u2019 ")
+    if _FORMULA.search(words) or _UNSURE.search(words) or _SEVERAL.search(before):
         return None
     found = [match[0] for match in _NUMBER.finditer(words)]
     return found[0] if len(found) == 1 or (found and words.startswith(found[0])) else None
@@ -103,7 +115,10 @@ def _bare(text: str, begin: int, ends: Mapping[int, int]) -> str | None:
     """What a box without braces holds; ``ends`` are where the groups end that begin there."""
     found = _BOXED_NUMBER.match(text, begin)
     end = found.end() if found else _end_of_argument(text, begin, ends)
-    return text[begin:end] if end and not _GOES_ON.match(text, end) else None
+    if not end or _GOES_ON.match(text, end):
+        return None
+    is_closed = found or text[end - 1] == "}"
+    return None if (_IS_PART if is_closed else _MAY_BE_PART).match(text, end) else text[begin:end]
 
 
 def _end_of_argument(text: str, place: int, ends: Mapping[int, int]) -> int | None:
@@ -133,13 +148,18 @@ def _hashed(text: str) -> str | None:
 def _said(text: str) -> str | None:
     found = None
     for match in _ANSWER_IS.finditer(text):
-        words = match["rest"] if match["below"] is None else _formula(match["below"])
+        words = match["rest"] if match["below"] is None else _below(match["below"], match["next"] or "")
         found = _sentence(_REASON.split(words, maxsplit=1)[0]) or found
     return found
 
 
 def _sentence(words: str) -> str:
     return _SENTENCE_END.split(words, maxsplit=1)[0].strip(_AROUND)
+
+
+def _below(line: str, following: str) -> str:
+    """The line below, but for the first one of a working."""
+    return "" if _formula(following).strip("$\\[]") else _formula(line)
 
 
 def _formula(line: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from branchwise.orchestrator.backends.wrapping import Wrapping
@@ -24,6 +25,7 @@ from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend, Pair
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
+from branchwise.orchestrator.rewards.references import read_references
 from branchwise.orchestrator.session import Plain
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.spec import SearchNode
@@ -89,7 +91,7 @@ async def _rehearsed(place: str, node: SearchNode, options: JudgingOptions, part
 
 
 async def _judged(node: SearchNode, options: JudgingOptions, parts: Parts) -> Judgement:
-    asked, separator = _problem(options), getattr(node.policy, "step_separator", None) or SEPARATOR
+    asked, separator = _problem(options, parts.directory), getattr(node.policy, "step_separator", None) or SEPARATOR
     right, wrong = (_solution(asked, steps, separator) for steps in (RIGHT, WRONG))
     part = module_of(options).build(options, parts)
     if options is node.reward:
@@ -100,10 +102,15 @@ async def _judged(node: SearchNode, options: JudgingOptions, parts: Parts) -> Ju
     return found
 
 
-def _problem(options: JudgingOptions) -> Problem:
-    """A small problem, with a reference answer wherever one is looked for."""
+def _problem(options: JudgingOptions, directory: Path) -> Problem:
+    """A small problem, with a reference answer where one is looked for, under the name of one that has references."""
     keys = [getattr(part, "given", None) for part in each_part(options)]
-    return replace(problem(PROBLEM), metadata={key: "".join(RIGHT) for key in keys if key is not None})
+    files = [getattr(part, "references", None) for part in each_part(options)]
+    known = [read_references(directory / file) for file in files if isinstance(file, Path)]
+    name = next((name for name in known[0] if all(name in each for each in known)), None) if known else None
+    given = {key: "".join(RIGHT) for key in keys if key is not None}
+    asked = replace(problem(PROBLEM), metadata=given)
+    return asked if name is None else replace(asked, id=name)
 
 
 def _solution(asked: Problem, steps: tuple[str, str], separator: str) -> Trajectory:

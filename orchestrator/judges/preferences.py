@@ -4,9 +4,10 @@
     ``[[A]]`` or ``[[B]]`` in the last 80 characters after thinking. Both of them there, or neither, is no preference.
     RM-R1, Chen et al. 2025, arXiv 2505.02387.
 ``think_rm``, ``think_rm_signed``
-    The last A or B, or the last number, a strength from -3 to 3 but 0, in the last ``<answer>`` block. A strength
-    has a sign of any form (``-2``, ``- 2``, an en dash); where a sign may be a dash or belong to something else, as
-    in ``B - 2`` and ``1-2``, there is none. Think-RM, Hong et al. 2025, arXiv 2505.16265.
+    The A or B, or the last number, a strength from -3 to 3 but 0, in the last ``<answer>`` block. A strength has a
+    sign of any form (``-2``, ``- 2``, an en dash); where a sign may be a dash or belong to something else, as in
+    ``B - 2`` and ``1-2``, there is none. Think-RM, Hong et al. 2025, arXiv 2505.16265, whose code takes the last
+    match; here a block that names both answers, or has strengths for both, is no preference: ``A is better than B``.
 
 Of several samples the majority of those that can be read decides; as many for the one as for the other is one half.
 """
@@ -26,6 +27,7 @@ CLOSES: Final = "</answer>"
 _LETTER: Final = re.compile(r"(?<![\w])[AB](?![\w])")
 _MINUS: Final = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 _STRENGTH: Final = re.compile(r"(?P<sign>[+-]?)(?P<gap>\s{0,8})(?P<size>[123])(?![\w/%])[^\d]*\Z")
+_ANY_STRENGTH: Final = re.compile(r"(?P<sign>[+-]?)\s{0,8}[0-9]")
 _RUNS_ON: Final = re.compile(r"[\w.,/+-]\Z")
 _MEANS_ELSE: Final = re.compile(r"(?:[+-][\W_]*|\b(?:of|to|minus|negative)\s*)\Z", re.IGNORECASE)
 
@@ -38,9 +40,9 @@ def tagged(text: str) -> float | None:
 
 
 def lettered(text: str) -> float | None:
-    """1 for an A, 0 for a B, by the last letter of the last answer block."""
-    found = _LETTER.findall(last_block(text))
-    return float(found[-1] == "A") if found else None
+    """1 for an A, 0 for a B, by the only one of them in the last answer block."""
+    found = set(_LETTER.findall(last_block(text)))
+    return float("A" in found) if len(found) == 1 else None
 
 
 def strength(text: str) -> int | None:
@@ -49,7 +51,8 @@ def strength(text: str) -> int | None:
     last = _STRENGTH.search(block)
     if last is None or _unclear(block[: last.start()], last["sign"], last["gap"]):
         return None
-    return int(last["sign"] + last["size"])
+    others = {each["sign"] == "-" for each in _ANY_STRENGTH.finditer(block, 0, last.start())}
+    return None if (last["sign"] != "-") in others else int(last["sign"] + last["size"])
 
 
 def signed(text: str) -> float | None:

@@ -7,7 +7,8 @@
 3. A single sentence of some length without a digit that only announces what is to be done is a truncated beginning:
    somebody is going to (``we need to``, ``let us``, ``in order to``) do what one does on the way to an answer
    (``find``, ``look at``), or the problem is told again. It is none where it gives a reason, denies or concludes
-   something, or where the task reads an answer in it that is shorter than the text.
+   something, or where the task reads an answer in it that is shorter than the text. What stands behind a colon, or
+   behind the comma of ``To find it, multiply``, has to announce something, too.
 
 Such texts make judges of all sizes say yes: Zhao et al. 2025, "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794.
 What holds a digit always passes. Everything takes a time that grows with the length of the text, not with its square.
@@ -80,7 +81,7 @@ def refusal(text: str, answer: str | None = None) -> str | None:
     rest = _without_openers(words)
     if not rest:
         return "the answer is an opener and nothing more"
-    if _announces(rest) and _one_sentence(text) and (answer is None or words_of(answer) in ([], words)):
+    if _announces(rest, text) and _one_sentence(text) and (answer is None or words_of(answer) in ([], words)):
         return "the answer only announces what is to be done"
     return None
 
@@ -107,6 +108,8 @@ def _bare(text: str) -> str:
 _OPENERS: Final = sorted(map(words_of, OPENERS), key=len, reverse=True)
 _BY_FIRST_WORD: Final = {first: [each for each in _OPENERS if each[0] == first] for first, *_ in _OPENERS}
 _INTENTIONS: Final = [words_of(intention) for intention in INTENTIONS]
+_PURPOSES: Final = [["to"], ["in", "order", "to"]]
+_SUBJECTS: Final[list[list[str]]] = [[], ["we"], ["i"]]
 _DOINGS: Final = [[doing] for doing in DOINGS]
 _TOLD_AGAIN: Final = [words_of(beginning) for beginning in TOLD_AGAIN]
 
@@ -122,13 +125,23 @@ def _without_openers(words: list[str]) -> list[str]:
     return words[start:]
 
 
-def _announces(words: list[str]) -> bool:
+def _announces(words: list[str], text: str) -> bool:
     if len(words) < FEWEST_WORDS or not CLAIMS.isdisjoint(words):
         return False
     begun = _without_adverbs(words)
-    if any(begun[: len(beginning)] == beginning for beginning in _TOLD_AGAIN):
-        return True
-    done = [begun[len(intention) :] for intention in _INTENTIONS if begun[: len(intention)] == intention]
+    if not (_begins(begun, _TOLD_AGAIN) or _means_to_do(begun, _INTENTIONS)):
+        return False
+    clauses = [text.partition(mark)[2] for mark in (":", "," if _begins(begun, _PURPOSES) else ":")]
+    others = [_without_adverbs(each) for each in map(words_of, clauses) if each]
+    return all(_means_to_do(each, [*_INTENTIONS, *_SUBJECTS]) for each in others)
+
+
+def _begins(words: list[str], beginnings: list[list[str]]) -> bool:
+    return any(words[: len(beginning)] == beginning for beginning in beginnings)
+
+
+def _means_to_do(words: list[str], beginnings: list[list[str]]) -> bool:
+    done = [words[len(beginning) :] for beginning in beginnings if words[: len(beginning)] == beginning]
     return any(_without_adverbs(each)[:1] in _DOINGS for each in done)
 
 

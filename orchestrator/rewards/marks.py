@@ -3,7 +3,7 @@
 1. As a number: the text is a number, or what follows the last ``Score:`` is one, as in ``Score: 7`` or ``7/10``. The
    rest of its line holds no second number, but the scale's maximum behind a slash or ``out of``: so no range, sum,
    correction or share of another maximum is read, and no percentage.
-2. As JSON: the number under ``score`` of the object in the text.
+2. As JSON: the number under ``score`` of the object in the text, in quotes or not.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from branchwise.orchestrator.rewards.json_text import object_in
 
 _MARKER: Final = re.compile(r"\bscore\b[*_ \t]{0,8}[:=]", re.IGNORECASE)
 _VALUE: Final = r"(-?[0-9]{1,17}(?:\.[0-9]{1,17})?)(?!\w)"
-_OF: Final = r"[*_}$\s]{0,8}(?:points?\b\s{0,8})?\(?(?:/|(?:out )?of\b)\s{0,8}"
-_NUMBER: Final = re.compile(rf"[*_\s$]{{0,8}}(?:\\boxed\{{)?{_VALUE}")
+_OF: Final = r"[*_}`\]$\s]{0,8}(?:points?\b\s{0,8})?\(?(?:/|(?:out )?of\b)\s{0,8}"
+_NUMBER: Final = re.compile(rf"[*_`\[\s$]{{0,8}}(?:\\boxed\{{)?{_VALUE}")
 _SHARE: Final = re.compile(_OF + _VALUE)
 _CHANGES_IT: Final = re.compile(
-    rf"{_OF}|[*_}}$\s]{{0,8}}(?:\\?[%\u066a\u2030\ufe6a\uff05]|per\s?cent\b|per\s?mille\b)", re.IGNORECASE
+    rf"{_OF}|[*_}}`\]$\s]{{0,8}}(?:\\?[%\u066a\u2030\ufe6a\uff05]|per\s?cent\b|per\s?mille\b)", re.IGNORECASE
 )
-_CLOSES: Final = re.compile(r"[*_}$).\s]{0,20}")
+_CLOSES: Final = re.compile(r"[*_}`\]$).\s]{0,20}")
 _LINE: Final = re.compile(r"[^\n\r]*")
 
 
@@ -46,6 +46,8 @@ def number_in(text: str, low: float, high: float) -> float | None:
 def number_in_json(text: str, low: float, high: float) -> float | None:
     """The mark under ``score`` of the JSON object in a text; None where there is none on the scale."""
     found = object_in(text, "score").get("score")
+    if isinstance(found, str):
+        return number_in(found, low, high)
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
     return _on_scale(found, low, high)

@@ -19,8 +19,8 @@ prefers. With ``revisit`` it is as in textbooks: an iteration may lead back to a
 
 A child lost to a failure is not in the tree; a node that lost all of them is tried again ``retries`` times, then it
 is a dead end. Where a judgement failed and no rollout came to anything, no number stands in for the value: the leaf
-backs up a visit alone, which is in no mean, and ranks last, as in every search here. It is set aside: closed while
-any other way on is left; then the first that was set aside is taken up.
+backs up a visit alone, which is in no mean, and ranks last, as in every search here. It is set aside: closed until a
+value comes from below it, or no other way on is left; then the first that was set aside is taken up.
 
 Browne et al. 2012, "A Survey of Monte Carlo Tree Search Methods". Pending visits alone: WU-UCT, arXiv 1810.11755;
 with a ``virtual_value``: the virtual loss of Chaslot et al. 2008. Shared statistics: Childs et al. 2008.
@@ -242,7 +242,7 @@ class MCTS:
                 self.state.set_aside(index)  # its evaluation could come to nothing
         tree.set_open(ticket.node, self._may_grow(parent))
         if not (parent.children or parent.growing or parent.open):
-            tree.back_up(simulation.path, options.dead_end, options.discount)
+            self.state.back_up(simulation.path, options.dead_end, options.discount)
 
     def _evaluate(self, ticket: Ticket, index: int) -> None:
         """A leaf is worth its judgement, but wait for its rollouts if there are to be any."""
@@ -277,7 +277,7 @@ class MCTS:
             if not leaf.trajectory.terminal or leaf.judged is None:
                 return
             state.iterations += 1
-            tree.back_up(path, leaf.judged, self._options.discount)
+            state.back_up(path, leaf.judged, self._options.discount)
 
 
 def most_draws(options: Options) -> int:

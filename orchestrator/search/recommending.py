@@ -33,7 +33,11 @@ def is_decided(tree: Tree, visits_left: int) -> bool:
 
 
 def recommended(tree: Tree, candidates: Sequence[Candidate], by: By) -> Candidate | None:
-    """The best finished answer at the end of the principal way, or else above it, as near as there is one."""
+    """The best finished answer at the end of the principal way, or else above it, as near as there is one.
+
+    One without a value, for its judgement failed, only where no other has one.
+    """
+    candidates = [each for each in candidates if each.value is not None] or candidates
     for index in reversed(principal_way(tree, by)):
         lineage = tree.nodes[index].trajectory.lineage
         below = [each for each in candidates if each.trajectory.lineage[: len(lineage)] == lineage]

@@ -3,7 +3,8 @@
 1. ``start``: a simulation begins; it is pending at every node on its way.
 2. ``ask``: a ticket of it goes out. ``keep``: what came of one is sorted into lost, alive and finished.
 3. ``end``: all that it waited for is there. Its visits are pending no longer, and each leaf is backed up: a visit,
-   and its value. A leaf without one, for its judgement failed, is set aside until no other way on is left.
+   and its value. A leaf without one, for its judgement failed, is set aside until a value comes from below, or no
+   other way on is left.
 """
 
 from __future__ import annotations
@@ -88,9 +89,15 @@ class State:
             if index != path[-1]:
                 nodes[index].pending -= 1
                 way = [*path, index]
-            tree.back_up(way, mixed(nodes[index].judged, returns, rollout_weight), discount)
+            self.back_up(way, mixed(nodes[index].judged, returns, rollout_weight), discount)
             if not nodes[index].returns:
                 self.set_aside(index)
+
+    def back_up(self, way: list[int], value: float | None, discount: float) -> None:
+        """Count a visit and its value on a way; a node that was set aside has a value now."""
+        self.tree.back_up(way, value, discount)
+        for index in [each for each in way if self.tree.nodes[each].aside and value is not None]:
+            self._open_again(index)
 
     def set_aside(self, index: int) -> None:
         """Close a node that nothing good or bad is known of."""
@@ -104,9 +111,12 @@ class State:
         """Open the first node that was set aside, where no other way on is left and none is to come."""
         tree = self.tree
         while self.aside and not (self.under_way or tree.root.ready):
-            index = self.aside.pop(0)
-            tree.nodes[index].aside = False
-            tree.set_open(index, True)
+            self._open_again(self.aside[0])
+
+    def _open_again(self, index: int) -> None:
+        self.aside.remove(index)
+        self.tree.nodes[index].aside = False
+        self.tree.set_open(index, True)
 
 
 def mixed(judged: float | None, returns: list[float] | None, weight: float) -> float | None:

@@ -26,8 +26,9 @@ class Node:
     ``pending`` counts the simulations under way through here, ``growing`` the expansions under way from here.
 
     ``drawn`` numbers all draws from here, ``sampled`` counts those for children, ``expanded`` is the iteration that
-    first asked for some. ``open`` says that more may be asked for now, ``aside`` that it is closed until no other way
-    on is left. ``ready`` counts the ways on: one if it is open, and one for each child that has a way on.
+    first asked for some. ``open`` says that more may be asked for now, ``aside`` that it is closed until it has a
+    value or no other way on is left. ``ready`` counts the ways on: one if it is open, and one for each child that has
+    a way on.
     """
 
     trajectory: Trajectory

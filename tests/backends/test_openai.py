@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from branchwise.orchestrator.backends.openai import OpenAI, Options, build
+from branchwise.orchestrator.backends.openai_answer import Answer
+from branchwise.orchestrator.backends.openai_http import PARSED_BYTES, _follow
 from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, Suspended
 from branchwise.orchestrator.core.message import Tool, assistant, system, user
 from branchwise.orchestrator.core.request import Progress, Request
@@ -262,6 +267,23 @@ async def test_retry_after_is_read(server: Server) -> None:
 async def test_a_broken_answer_is_retryable(server: Server, share: str) -> None:
     setattr(server.behaviour, share, 1.0)
     assert (await failure(backend_for(server), asked())).retryable
+
+
+@pytest.mark.parametrize("end", [b'data: {"error": {"message": "out of memory", "code": 500}}', b"data: {nonsense"])
+@pytest.mark.parametrize("after", [0, 2 * PARSED_BYTES])
+async def test_what_came_before_a_broken_event_is_charged_once(end: bytes, after: int) -> None:
+    event = b'data: {"choices": [{"index": 0, "delta": {"content": "a "}}]}\n\n'
+    stream = event * 2_000 + end + b"\n\n" + b":" * after
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for begin in range(0, len(stream), 4096):
+            yield stream[begin : begin + 4096]
+
+    response: Any = SimpleNamespace(content=SimpleNamespace(iter_any=chunks))
+    progress = Progress()
+    with pytest.raises(BackendError):
+        await _follow(response, Answer(asked(), "here"), progress, Usage(), 3)
+    assert progress.usage == Usage(3, 2_000, calls=1, exact=False)
 
 
 async def test_a_hung_connection_times_out(server: Server) -> None:

@@ -60,6 +60,16 @@ async def test_a_reference_is_there_where_one_is_looked_for() -> None:
     assert "1+1=22+1=3" in model.prompts[0]
 
 
+async def test_it_is_about_a_problem_that_has_references(tmp_path: Path) -> None:
+    file = tmp_path / "references.jsonl"
+    file.write_text('{"problem": "7", "rewards": [0.5, 0.6]}\n')
+    model = Speaking(lambda prompt, seed: "Score: 10")
+    found = await one(
+        {"kind": "transformed", "transform": "preference", "references": str(file), "reward": JUDGE}, model
+    )
+    assert (found.wrong, found.judgement is not None) == ("", True)
+
+
 class Hanging(ScriptedBackend):
     """A model that never answers."""
 

@@ -65,7 +65,9 @@ MINUSES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
         ("<answer>-3</answer>", -3),
         ("<answer>3</answer>", 3),
         ("<answer>+2</answer>", 2),
-        ("<answer>1</answer> no: <answer>first 2, now -1</answer>", -1),
+        ("<answer>1</answer> no: <answer>first -2, now -1</answer>", -1),
+        ("<answer>first 2, now -1</answer>", None),
+        ("<answer>-2 (1 = slightly, 2 = clearly)</answer>", None),
         ("<answer>0</answer>", None),
         ("<answer>-4</answer>", None),
         ("<answer>13</answer>", None),
@@ -96,7 +98,10 @@ def test_think_rm_reads_the_last_strength_of_the_last_block(text: str, found: in
     ("text", "preference"),
     [
         ("<answer>A</answer>", 1),
-        ("<answer>A</answer><answer>not A but B</answer>", 0),
+        ("<answer>A</answer><answer>B</answer>", 0),
+        ("<answer>B, B</answer>", 0),
+        ("<answer>not A but B</answer>", None),
+        ("<answer>A is better than B</answer>", None),
         ("<answer>[[A]]</answer>", 1),
         ("<answer>AB</answer>", None),
         ("<answer></answer>", None),
@@ -105,7 +110,7 @@ def test_think_rm_reads_the_last_strength_of_the_last_block(text: str, found: in
         ("A", None),
     ],
 )
-def test_think_rm_reads_the_last_letter_of_the_last_block(text: str, preference: float | None) -> None:
+def test_think_rm_reads_the_letter_of_the_last_block(text: str, preference: float | None) -> None:
     assert lettered(text) == preference
 
 

@@ -116,6 +116,9 @@ async def test_what_is_still_growing_is_judged_as_it_is() -> None:
         "To be equal, both sides have to vanish.",
         "Let us look closer: that is impossible.",
         "I need to sleep, says the cat.",
+        "To find the area of a circle, multiply pi by the square of its radius.",
+        "To start the car, turn the key clockwise.",
+        "The question asks for the capital of France: it is Paris.",
     ],
 )
 def test_answers_pass(text: str) -> None:
@@ -133,6 +136,7 @@ def test_answers_pass(text: str) -> None:
         "<think></think>", "<answer></answer>", "</s>", "<|im_end|>", "Here is my solution:",
         "First, let us understand the problem.", "In order to answer this, we look at the given equation",
         "We need to carefully analyze the problem.", "Now we will first compute the sum of all of them.",
+        "To solve this, we first find the sum, then the rest", "To solve this problem, find the sum of them",
         "The problem asks for the number of ways", "I'll start by looking at the first equation",
         "Let me think step by step.", "Sure! Here is the solution to your problem:", "- - -", "##",
     ],
@@ -162,14 +166,14 @@ def test_openers_in_a_row_take_a_time_that_grows_with_their_number() -> None:
 
 
 def test_an_answer_that_the_task_reads_in_a_sentence_passes() -> None:
-    text = "To find the capital we look at the map: Paris."
+    text = "To find the capital we look at Paris."
     assert refusal(text) is not None
     assert refusal(text, "Paris") is None
     assert refusal(text, text) is not None
 
 
 async def test_the_task_is_asked_for_its_answer() -> None:
-    text = "To find the capital we look at the map: Paris."
+    text = "To find the capital we look at Paris."
     parts = Parts(no_model, lambda trajectory: Answer("Paris", "paris"), evaluate=evaluate)
     assert (await judgement(built(parts, kind="gated", reward=YES), solution(text))).value == 1.0
     assert (await judgement(built(kind="gated", reward=YES), solution(text))).value is None

@@ -46,6 +46,9 @@ async def judged(backend: Speaking, **options: Any) -> Judgement:
         ("Score: 7 of 10.0", 7),
         ("`Score: 7`", 7),
         ("**8** (out of 10).", 8),
+        ("Score: `7`", 7),
+        ("Score: [7]", 7),
+        ("Score: [7/10].", 7),
     ],
 )
 def test_a_mark_is_read(text: str, mark: float) -> None:
@@ -63,7 +66,8 @@ def test_a_mark_is_read(text: str, mark: float) -> None:
         "Score: **7**%", "Score: 6~8", "Score: 6..8", "Score: 5±2", "Score: 4 and 6", "Score: 4 → 6", "Score: 4 vs 6",
         "Score: 1 0",
         "Score: 8 minus 3 = 5", "Score: 10 less 2", "Score: 7 / N", "Score: 7 and 10", "Score: 7/10/10",
-        "Score: 7/10 or 8/10", "Score: 7/10.5", "Score: 7 of the steps", "8 / 100", "8 or 9", "8 or so", "Score: 7 ½",
+        "Score: 7/10 or 8/10", "Score: 7/10.5", "Score: 7 of the steps", "Score: [7, 8]", "Score: `7`%",
+        "8 / 100", "8 or 9", "8 or so", "Score: 7 ½",
     ],
 )  # fmt: skip
 def test_what_is_no_mark_is_none(text: str) -> None:
@@ -77,7 +81,10 @@ def test_what_is_no_mark_is_none(text: str) -> None:
         ('Well:\n```json\n{"score": 4.5,}\n```\n', 4.5),
         ("I say {'score': 3} and mean it", 3),
         ('<think>{"score": 1}</think>{"score": 2}', 2),
-        ('{"score": "7"}', None),
+        ('{"score": "7"}', 7.0),
+        ('{"score": "7/10"}', 7.0),
+        ('{"score": "7 or 8"}', None),
+        ('{"score": "good"}', None),
         ('{"score": true}', None),
         ('{"score": NaN}', None),
         ('{"score": 1e400}', None),

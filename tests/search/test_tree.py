@@ -13,6 +13,7 @@ from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.search.recommending import best_finished, is_decided, principal_way, recommended
 from branchwise.orchestrator.search.selection import RULES, Selector
+from branchwise.orchestrator.search.simulations import State
 from branchwise.orchestrator.search.statistics import prior, statistics
 from branchwise.orchestrator.search.tree import Node, Tree
 
@@ -298,3 +299,23 @@ def test_the_answer_is_the_best_below_the_end_of_the_way_or_else_above_it() -> N
     assert recommended(tree, [beside], "value") is beside
     assert recommended(tree, [], "value") is None
     assert best_finished([beside, *above, below]) is beside
+
+
+def test_an_answer_without_a_value_is_recommended_only_where_no_other_has_one() -> None:
+    tree = chain(1)
+    tree.back_up([0, 1], 0.9)
+    unjudged = child(tree.nodes[1].trajectory, 0, None, stop=StopReason.ANSWERED)
+    beside = child(ROOT, 1, 0.1, stop=StopReason.ANSWERED)
+    assert recommended(tree, [unjudged, beside], "value") is beside
+    assert recommended(tree, [unjudged], "value") is unjudged
+
+
+def test_what_was_set_aside_is_open_again_once_a_value_comes_from_below() -> None:
+    state = State(chain(2))
+    nodes = state.tree.nodes
+    state.tree.set_open(1, True)
+    state.set_aside(1)
+    state.back_up([0, 1, 2], None, 1.0)
+    assert (nodes[1].open, nodes[1].aside, state.aside) == (False, True, [1])
+    state.back_up([0, 1, 2], 0.5, 1.0)
+    assert (nodes[1].open, nodes[1].aside, state.aside) == (True, False, [])
