@@ -7,7 +7,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from branchwise.orchestrator.backends.limiting import Limited
@@ -128,16 +128,30 @@ async def test_cancelled_waiters_neither_leak_nor_steal() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 3), st.lists(st.tuples(st.sampled_from("sctr"), st.integers(0, 9)), max_size=40))
+@example(2, [("s", 0), ("s", 0), ("s", 0), ("t", 0), ("r", 0), ("s", 0)])
 def test_any_history_of_starts_cancels_turns_and_ends_keeps_the_limit(
     limit: int, history: list[tuple[str, int]]
 ) -> None:
+    """In order are those that wait, and those that find a place free: one may, while another wakes up in its own."""
+    entered, at_once, after_waiting = list[int](), list[int](), list[int]()
+
+    class Telling(Gated):
+        async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
+            assert request.seed is not None
+            (at_once if entered[-1] == request.seed else after_waiting).append(request.seed)
+            return await super().generate(request, progress)
+
+    async def call(backend: Limited, number: int) -> tuple[Draw, ...]:
+        entered.append(number)
+        return await backend.generate(asked(number))
+
     async def live() -> None:
-        raw = Gated()
+        raw = Telling()
         backend = Limited(raw, limit)
         tasks: list[asyncio.Task[tuple[Draw, ...]]] = []
         for action, which in history:
             if action == "s":
-                tasks.append(asyncio.create_task(backend.generate(asked(len(tasks)))))
+                tasks.append(asyncio.create_task(call(backend, len(tasks))))
             elif action == "c" and tasks:
                 tasks[which % len(tasks)].cancel()
             elif action == "r":
@@ -148,9 +162,10 @@ def test_any_history_of_starts_cancels_turns_and_ends_keeps_the_limit(
         if tasks:
             await asyncio.wait(tasks)
         assert raw.peak <= limit
-        assert raw.order == sorted(raw.order)
+        assert at_once == sorted(at_once)
+        assert after_waiting == sorted(after_waiting)
         assert (backend.in_flight, backend.waiting) == (0, 0)
-        await asyncio.wait_for(asyncio.gather(*(backend.generate(asked(99)) for _ in range(limit))), 1)
+        await asyncio.wait_for(asyncio.gather(*(call(backend, 99) for _ in range(limit))), 1)
 
     asyncio.run(live())
 
