@@ -1,7 +1,7 @@
 """Log ratios: what two models say of the same tokens, made into the rewards of steps. Pure.
 
 1. Where the solution's tokens stand is found by their lengths. The solution, without the white space around it, is
-   looked for at its last place; an occurrence amid one token (a mark of the template's that follows) is none.
+   looked for at its last place; an occurrence within a token that holds more (a mark of the template's) is none.
 2. White space around it counts as far as it is there: templates of chats trim a message that breaks off after a step.
 3. Where characters are spread over several tokens, which then don't spell them, any run of characters beyond ASCII
    is taken for any other.
@@ -101,8 +101,10 @@ def _last_place(told: _Cut, core: str) -> int:
 
 
 def _amid_a_token(told: _Cut, begin: int, end: int) -> bool:
+    """True where one token holds it all, and more than white space besides."""
     following = bisect_right(told.places, begin)
-    return told.places[following - 1] < begin and end < told.places[following]
+    first, last = told.places[following - 1], told.places[following]
+    return end <= last and (told.text[first:begin] + told.text[end:last]).strip() != ""
 
 
 def cumulative(

@@ -107,6 +107,7 @@ def test_white_space_around_the_solution_counts_as_far_as_the_template_left_it(
 def test_an_answer_that_a_mark_of_the_template_spells_is_not_the_mark() -> None:
     """Command's templates end a turn with one token of many capitals."""
     assert span_of(["A", " or", " E", "?\n", "E", "<|END_OF_TURN_TOKEN|>"], ["E"]) == Span(4, (1,))
+    assert span_of(["2", " >", " 1", "?\n", ">", "<|im_end|>"], [">"]) == Span(4, (1,))
     assert span_of(["?\n", "end", "<|im_end|>", "<|im_end|>"], ["end\n"]) == Span(1, (1,))
 
 
@@ -118,6 +119,8 @@ def test_nothing_but_white_space_is_no_solution(steps: list[str]) -> None:
 
 def test_a_solution_without_a_token_of_its_own_is_a_failure_and_no_zero() -> None:
     with pytest.raises(ValueError, match="no token of its own"):
+        span_of(["Q", ":", " 5"], ["5"])
+    with pytest.raises(ValueError, match="don't spell"):
         span_of(["Q", ": ", "answer 5"], ["5"])
 
 
@@ -155,7 +158,7 @@ def test_a_template_that_trims_changes_the_outer_white_space_only(
     cuts = sorted({0, len(text), *(border for border in borders if border < len(text))})
     steps = [*spaces, *(text[a:b] for a, b in pairwise(cuts)), *spaces]
     solution = "".join(steps)
-    assume(solution.strip() and not "<e>".startswith(solution.strip()))
+    assume(solution.strip() and solution.strip() != "<e>")
     span = span_of(["Q", "\x00", *solution.strip(), "<e>"], steps)
     lead = len(solution) - len(solution.lstrip())
     reached = (len("".join(steps[: k + 1])) - lead for k in range(len(steps)))
