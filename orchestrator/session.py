@@ -44,6 +44,7 @@ from branchwise.orchestrator.journal.store import Journal, read_decisions
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.compile import compile_workflow, has_routes, import_graph_library
 from branchwise.orchestrator.workflow.facts import facts_of
+from branchwise.orchestrator.workflow.files import files_of
 from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.searching import beginnings, node_of
 from branchwise.orchestrator.workflow.secrecy import recordable
@@ -310,6 +311,7 @@ def _manifest(
         working_directory=str(Path.cwd()),
         task=settings.task_name,
         task_sha256=getattr(task, "content_sha256", None),
+        files_sha256=files_of(loaded),
         world=dict(world.facts) if world is not None else {},
         limit=settings.limit,
         problem_count=settings.problem_count,

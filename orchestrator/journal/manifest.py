@@ -45,8 +45,8 @@ class Manifest(BaseModel):
     ``models`` are the identities of the models; ``served`` says by which version of what, where its servers tell.
     Relative paths in the plan start at ``directory``. The run was
     started in ``working_directory``; the paths in ``task`` do not depend on it. ``task_sha256`` is the hash of the
-    file that a task was read from; ``world`` is what the task's world has put on record. ``id`` is of this run alone,
-    and stays when it is resumed.
+    file that a task was read from, ``files_sha256`` those of the files that the workflow names, by their paths;
+    ``world`` is what the task's world has put on record. ``id`` is of this run alone, and stays when it is resumed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +64,7 @@ class Manifest(BaseModel):
     working_directory: str = ""
     task: str | None = None
     task_sha256: str | None = None
+    files_sha256: dict[str, str] = Field(default_factory=dict)
     world: dict[str, str] = Field(default_factory=dict)
     limit: int | None = None
     problem_count: int | None = None
@@ -122,6 +123,9 @@ def _changed(recorded: Manifest, wanted: Manifest) -> list[str]:
             changed.append(f"the {name} changed from {_shown(was)} to {_shown(now)}")
     if recorded.task_sha256 not in (None, wanted.task_sha256):
         changed.append(f"the content of {wanted.task or 'the file of the task'} changed")
+    for path, was in recorded.files_sha256.items():
+        if wanted.files_sha256.get(path) != was:
+            changed.append(f"the content of {path} changed")
     if recorded.world != wanted.world:
         changed.append("the task's world changed")
     if recorded.models != wanted.models:

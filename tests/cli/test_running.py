@@ -183,6 +183,22 @@ def test_a_task_file_that_changed_since_is_refused(shell: Shell) -> None:
     assert shell("resume", "r", "--json").json()["n"] == 3
 
 
+def test_a_file_of_the_workflow_that_changed_since_is_refused(shell: Shell) -> None:
+    rule = "{kind: rule, callable: 'builtins:bool'}"
+    reward = f"{{kind: transformed, transform: preference, references: refs.jsonl, reward: {rule}}}"
+    workflow = shell.write("w.yaml", f"{slow(shell, 0.2).read_text()}    reward: {reward}\n")
+    references = [json.dumps({"problem": f"q.jsonl:{number}", "rewards": [0.5]}) for number in range(1, 4)]
+    shell.write("refs.jsonl", "\n".join(references))
+    running = shell.start("run", workflow, "--tasks", shell.questions(3), "--concurrency", "1", "--out", "r")
+    wait_for(shell.folder / "r" / "plan.json")
+    running.kill()
+    running.communicate()
+    shell.write("refs.jsonl", "\n".join(references[:2]))
+    shell("resume", "r").refused("something else: the content of refs.jsonl changed. Go on", "--reuse r")
+    shell.write("refs.jsonl", "\n".join(references))
+    assert shell("resume", "r", "--json").json()["n"] == 3
+
+
 def test_a_run_on_record_without_a_hash_of_its_task_file_is_gone_on_with(shell: Shell) -> None:
     assert shell("run", shell.workflow(), "--tasks", shell.questions(3), "--out", "r").code == 0
     with sqlite3.connect(shell.folder / "r" / "journal.sqlite") as journal:
