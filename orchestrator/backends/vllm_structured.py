@@ -1,10 +1,10 @@
 """Structured outputs: what binds an answer's form, and whether the answer has it. Pure.
 
 A server that does not know the field answers free text, so what returns is looked at. Answers that were cut off (at
-max_tokens, or at a stop string) are left alone: whoever asked sees that they were. Of a JSON schema the everyday part
-is checked (type, enum, const, required, properties, items): enough to tell a server that heeds it from one that does
-not. Of a regex nothing is said that dialects read differently: a dot may be a line's end, and sets within sets
-([[:alpha:]], [a-z&&[^b]]) are taken literally by one of vLLM's engines (xgrammar) and not by another (llguidance).
+max_tokens, or at a stop string) are left alone: whoever asked sees that they were. A JSON schema is looked at before
+it is sent, and an answer held against it, by jsonschema. Of a regex nothing is said that dialects read differently: a
+dot may be a line's end, and sets within sets ([[:alpha:]], [a-z&&[^b]]) are taken literally by one of vLLM's engines
+(xgrammar) and not by another (llguidance).
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from branchwise.orchestrator.backends.openai_errors import excerpt
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.request import Draw, Request
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,), "null": (type(None),),
-    "integer": (int,), "number": (int, float),
-}  # fmt: skip
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _DISPUTED = re.compile(r"\[\^?\]?[^\]]*?(?:\[|&&|--|~~)")
 
 
 def structure_of(request: Request) -> dict[str, Any] | None:
-    """The field ``structured_outputs``; None where the form is free. BackendError where a schema is no JSON."""
+    """The field ``structured_outputs``; None where the form is free. BackendError where a schema is none."""
     if request.json_schema is not None:
-        return {"json": _schema(request.json_schema)}
+        return {"json": _validator(request.json_schema).schema}
     if request.choices:
         return {"choice": list(request.choices)}
     return None if request.regex is None else {"regex": request.regex}
@@ -47,13 +46,21 @@ def check_structure(request: Request, draw: Draw) -> None:
 
 def _fits(request: Request, text: str) -> bool:
     if request.json_schema is not None:
-        try:
-            return conforms(_parsed(text), _schema(request.json_schema))
-        except (ValueError, RecursionError):
-            return False
+        return _conforms(request.json_schema, text)
     if request.choices:
         return text in request.choices
     return request.regex is None or _matches(request.regex, text)
+
+
+def _conforms(schema: str, text: str) -> bool:
+    from referencing.exceptions import Unresolvable
+
+    try:
+        return _validator(schema).is_valid(_parsed(text))
+    except (ValueError, RecursionError):
+        return False
+    except (re.error, Unresolvable):  # a pattern in the server's dialect, or what only a server would fetch
+        return True
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -63,43 +70,6 @@ def _matches(pattern: str, text: str) -> bool:
         return re.fullmatch(pattern, text, re.DOTALL) is not None
     except re.error:  # the server's dialect has what Python's lacks
         return True
-
-
-def conforms(value: Any, schema: Any) -> bool:
-    """Whether a JSON value has the shape of a schema, as far as it is checked here."""
-    if not isinstance(schema, dict):
-        return schema is not False
-    if "enum" in schema and not any(_same(value, each) for each in schema["enum"]):
-        return False
-    if "const" in schema and not _same(value, schema["const"]):
-        return False
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if kinds and not any(_is(value, kind) for kind in kinds):
-        return False
-    if isinstance(value, dict):
-        inner = schema.get("properties", {})
-        return all(name in value for name in schema.get("required", [])) and all(
-            conforms(item, inner[name]) for name, item in value.items() if name in inner
-        )
-    return not isinstance(value, list) or all(conforms(item, schema.get("items", True)) for item in value)
-
-
-def _is(value: Any, kind: str) -> bool:
-    if isinstance(value, bool):
-        return kind == "boolean"
-    return isinstance(value, _TYPES.get(kind, (object,))) or (
-        kind == "integer" and isinstance(value, float) and value.is_integer()
-    )
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal: 1 is 1.0, but not true."""
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _parsed(text: str) -> Any:
@@ -112,8 +82,16 @@ def _refuse(constant: str) -> NoReturn:
 
 
 @lru_cache(maxsize=64)
-def _schema(text: str) -> Any:
+def _validator(schema: str) -> Validator:
+    """What holds values against a schema, and fetches nothing that it refers to. BackendError where it is none."""
+    from jsonschema import Draft202012Validator as Draft  # here, as it takes a while and few runs bind forms
+    from jsonschema.exceptions import best_match
+    from referencing import Registry
+
     try:
-        return _parsed(text)
+        parsed = _parsed(schema)
     except ValueError as error:
         raise BackendError(f"json_schema is no JSON: {error}") from None
+    if wrong := best_match(Draft(Draft.META_SCHEMA).iter_errors(parsed)):
+        raise BackendError(f"json_schema is no JSON Schema: {wrong.json_path}: {wrong.message}")
+    return Draft(parsed, registry=Registry())

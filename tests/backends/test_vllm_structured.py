@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from branchwise.orchestrator.backends.vllm_structured import check_structure, conforms
+from branchwise.orchestrator.backends.vllm_structured import check_structure, structure_of
 from branchwise.orchestrator.core.errors import BackendError
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.usage import Usage
@@ -61,4 +61,35 @@ def test_what_is_no_json_fits_no_schema(text: str) -> None:
     ],
 )
 def test_truth_is_no_number(value: Any, schema: dict[str, Any], fitting: bool) -> None:
-    assert conforms(value, schema) is fitting
+    assert fits(Request(prompt="a", json_schema=json.dumps(schema)), json.dumps(value)) is fitting
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "fitting"),
+    [
+        ({"score": 11}, {"properties": {"score": {"maximum": 10}}}, False),
+        ({"a": 1}, {"properties": {"a": {"$ref": "#/$defs/text"}}, "$defs": {"text": {"type": "string"}}}, False),
+        ({"b": 1}, {"additionalProperties": False}, False),
+        (1, {"anyOf": [{"type": "string"}, {"type": "null"}]}, False),
+        ("ab", {"pattern": r"^\p{L}+$"}, True),  # no Python
+        (1, {"$ref": "http://localhost:1/schema"}, True),  # nothing is fetched
+    ],
+)
+def test_an_answer_is_held_against_the_whole_schema(value: Any, schema: dict[str, Any], fitting: bool) -> None:
+    assert fits(Request(prompt="a", json_schema=json.dumps(schema)), json.dumps(value)) is fitting
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ("{", "no JSON: Expecting"),
+        ('{"enum": null}', "no JSON Schema: $.enum: None is not of type 'array'"),
+        ('{"properties": {"a": {"type": "text"}}}', "no JSON Schema: $.properties.a.type: 'text' is not valid"),
+        ("5", "no JSON Schema: $: 5 is not of type"),
+        ("[]", "no JSON Schema: $: [] is not of type"),
+    ],
+)
+def test_what_is_no_schema_is_not_sent(schema: str, reason: str) -> None:
+    with pytest.raises(BackendError) as error:
+        structure_of(Request(prompt="a", json_schema=schema))
+    assert reason in str(error.value)
