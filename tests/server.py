@@ -30,6 +30,8 @@ from aiohttp import web
 
 JUDGE_HINTS = ("score", "rate the", "on a scale", "evaluate the")
 PIECE = re.compile(r"\s*\S+|\s+")
+CUT = "cut"
+"""The reason phrase of an answer that is cut off: it counts as a failed one."""
 
 
 @dataclass
@@ -222,7 +224,7 @@ class Server:
             raise
         finally:
             seen.move(-1)
-        if response.status == 200 and "cut" not in request:
+        if response.status == 200 and response.reason != CUT:
             seen.answered += 1
             seen.paid[key] += 1
         else:
@@ -253,8 +255,7 @@ class Server:
         if (by_number or attempt == 0) and _share(f"fail {number if by_number else key}") < plan.fail:
             return _refused(500, "injected", {})
         if _share(f"malformed {number}") < plan.malformed:
-            request["cut"] = True
-            return web.Response(text='{"choices": [{"index": 0, "mess', content_type="application/json")
+            return web.Response(reason=CUT, text='{"choices": [{"index": 0, "mess', content_type="application/json")
         if _share(f"not a number {key}") < plan.not_a_number:
             body["not_a_number"] = True
         if plan.draws_anew:
@@ -274,7 +275,7 @@ class Server:
     async def _stream(
         self, request: web.Request, body: dict[str, Any], samples: list[Sample], cut: bool
     ) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        response = web.StreamResponse(reason=CUT if cut else None, headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         waiting = bytearray(b": hello\n\n")
         longest = max(len(s.tokens) for s in samples)
@@ -289,7 +290,6 @@ class Server:
                 await response.write(bytes(waiting[:-20]))
                 if request.transport is not None:
                     request.transport.close()
-                request["cut"] = True
                 return response
             if self.behaviour.token_delay_seconds or not self.behaviour.pieces_together:
                 await response.write(bytes(waiting))

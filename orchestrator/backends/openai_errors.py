@@ -1,7 +1,8 @@
 """What an OpenAI-compatible server refuses, as a BackendError. Pure: no network, no aiohttp.
 
-Retryable: 408, 409, 425, 429 and all 5xx, but for an exhausted quota. A prompt that is too long is a
-ContextOverflow. Everything else would fail again in the same way.
+Retryable: 408, 409, 425, 429 and all 5xx, but for an exhausted quota. 502 and 503 without a Retry-After are what a
+gateway says of a server that is restarted: Unavailable. A prompt that is too long is a ContextOverflow. Everything
+else would fail again in the same way.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
-from branchwise.orchestrator.core.errors import BackendError, ContextOverflow
+from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, Unavailable
 
 EXCERPT_CHARACTERS = 200
 _RETRYABLE = frozenset({408, 409, 425, 429})
+_AWAY = frozenset({502, 503})
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|(maximum|max) (context|model|sequence) len"
     r"|available context size|context window|(prompt|input|request) is too long|reduce the length",
@@ -24,15 +26,22 @@ _TOO_LONG = re.compile(
 
 def refusal(where: str, status: int, body: str, headers: Mapping[str, str], now: float) -> BackendError:
     """The error for an HTTP status other than 200; ``now`` is Unix time, for a Retry-After that is a date."""
-    message = f"{where}: HTTP {status}: {excerpt(body)}"
+    asked = retry_after_seconds(headers, now)
+    if status in _AWAY and asked is None:
+        return Unavailable(_message(where, status, body), retryable=True)
+    return _failed(where, status, body, asked)
+
+
+def _message(where: str, status: int, body: str) -> str:
+    return f"{where}: HTTP {status}: {excerpt(body)}"
+
+
+def _failed(where: str, status: int, body: str, asked: float | None = None) -> BackendError:
+    message = _message(where, status, body)
     if status in (400, 413, 422) and _TOO_LONG.search(body):
         return ContextOverflow(message)
     retryable = status >= 500 or (status in _RETRYABLE and "insufficient_quota" not in body)
-    return BackendError(
-        message,
-        retryable=retryable,
-        retry_after_seconds=retry_after_seconds(headers, now) if retryable else None,
-    )
+    return BackendError(message, retryable=retryable, retry_after_seconds=asked if retryable else None)
 
 
 def stream_error(where: str, error: object, scrub: Callable[[str], str]) -> BackendError:
@@ -40,7 +49,7 @@ def stream_error(where: str, error: object, scrub: Callable[[str], str]) -> Back
     code = error.get("code") if isinstance(error, dict) else None
     text = scrub(str(error.get("message", error)) if isinstance(error, dict) else str(error))
     if isinstance(code, int) and 400 <= code < 600:
-        return refusal(where, code, text, {}, 0.0)
+        return _failed(where, code, text)
     if _TOO_LONG.search(f"{code} {text}"):
         return ContextOverflow(f"{where}: {excerpt(text)}")
     return BackendError(f"{where}: {excerpt(text)}", retryable=True)

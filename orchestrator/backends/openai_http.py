@@ -187,13 +187,13 @@ async def exchange(
 
 @contextmanager
 def sending(progress: Progress) -> Iterator[Usage]:
-    """Count a call from now on, but for one that reached no server; what was used before it."""
+    """Count a call from now on, but for one that no server has begun; what was used before it."""
     before = progress.usage
     progress.usage = before + _ONE_CALL
     try:
         yield before
-    except (Unreachable, asyncio.CancelledError):
-        if way.get() == "opening":
+    except (Unreachable, asyncio.CancelledError) as error:
+        if isinstance(error, Unreachable) or way.get() == "opening":
             progress.usage = before
         raise
 

@@ -1,7 +1,8 @@
 """Outage: what all calls to one server know of its being away, so that they wait together and none of them pays.
 
 1. A call that can't reach a server which has answered before begins the outage. A server that never answered is
-   more likely a wrong address: that costs tries, like any failure.
+   more likely a wrong address: that costs tries, like any failure. What stands before a server may say that it is
+   away (Unavailable); where others get answers meanwhile it is this one call that is refused, and that costs a try.
 2. All calls wait, a quarter of a second and then twice as long each time, at most five seconds; then they all try.
 3. Whoever gets an answer ends the outage. After ``patience_seconds`` it costs tries again. Time goes on only while
    somebody waits, or tries again in vain: a call that comes much later finds what patience was left.
@@ -37,7 +38,8 @@ class Outage:
     ) -> None:
         self._patience, self._sleep, self._clock, self._where = patience_seconds, sleep, clock, where
         self.suspend: Callable[[str], object] | None = None
-        self._answered = False
+        self.answers = 0
+        """How many calls the server has answered."""
         self._began: float | None = None
         self._waiting, self._waited, self._counted_to = 0, 0.0, 0.0
         self._pause = BASE_SECONDS
@@ -53,7 +55,7 @@ class Outage:
 
         Returns whether to wait, and to ``leave`` some time; if not, this is a failure like any other.
         """
-        if not self._answered:
+        if not self.answers:
             return False
         now = self._count()
         if self._began is None:
@@ -91,7 +93,7 @@ class Outage:
 
     def end(self) -> None:
         """The server has answered."""
-        self._answered = True
+        self.answers += 1
         if self._began is not None:
             _log.warning("%s is back after %.0f s", self._where, self._clock() - self._began)
             self._began = None

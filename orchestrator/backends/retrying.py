@@ -7,8 +7,8 @@ It goes around the limiter, so that a call that waits to try again does not keep
    more than MAX_WAIT_SECONDS the failure is raised at once: nobody wants a run that sleeps for an hour.
 3. Start again in the limiter's queue.
 
-A server that can't be reached at all is no fault of the call: it waits with all others (outage.py), and has neither
-used up a try nor a call of the budget.
+A server that can't be reached at all, or is said to be away while nobody gets an answer, is no fault of the call: it
+waits with all others (outage.py), and has neither used up a try nor a call of the budget.
 
 Counting: each try that failed has its call (and the tokens that had come by then) in ``progress.usage`` and
 was settled by the meter inside; the draws that are returned hold the last try's usage only. So a call that
@@ -26,7 +26,7 @@ from collections.abc import Awaitable, Callable
 
 from branchwise.orchestrator.backends.outage import Outage
 from branchwise.orchestrator.backends.wrapping import Wrapping
-from branchwise.orchestrator.core.errors import BackendError, Unreachable
+from branchwise.orchestrator.core.errors import BackendError, Unavailable, Unreachable
 from branchwise.orchestrator.core.request import Draw, Progress, Request
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.usage import Usage
@@ -58,7 +58,7 @@ class Retrying(Wrapping):
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """As the inner backend; raises the last try's error, or Suspended where it reached no server."""
         progress = progress or Progress()
-        failures, waits = 0, False
+        failures, waits, answers = 0, False, self._outage.answers
         try:
             while True:
                 await self._outage.pass_by()
@@ -68,15 +68,16 @@ class Retrying(Wrapping):
                     self._outage.end()
                     return draws
                 except BackendError as error:
-                    if isinstance(error, Unreachable):
-                        if self._outage.met(error, waits):
-                            waits = True
-                            continue
-                    elif progress.usage.calls == calls:
+                    answered, answers = self._outage.answers > answers, self._outage.answers
+                    away = isinstance(error, Unreachable) and not (answered and isinstance(error, Unavailable))
+                    if away and self._outage.met(error, waits):
+                        waits = True
+                        continue
+                    if progress.usage.calls == calls and not isinstance(error, Unreachable):
                         progress.usage += Usage(calls=1)
                     pause = self._pause(error, failures)
                     if pause is None:
-                        if isinstance(error, Unreachable):
+                        if away:
                             self._outage.give_up(error)
                         raise
                     failures += 1

@@ -40,7 +40,7 @@ class Loading:
 
     def forget(self) -> None:
         """The server was lost: its next incarnation has to be given the adapter again."""
-        self._ready, self._ours = self._adapter.path is None, False
+        self._ready = self._adapter.path is None
 
     def missed(self, error: BackendError) -> bool:
         """Whether a call was refused since an adapter that was loaded is not there; it is loaded again then."""

@@ -12,6 +12,7 @@
         ├── BackendError         a model could not answer (retryable or not)
         │   └── ConnectionLost       its server was lost in the middle of an answer
         │       └── Unreachable      ... or can't be reached at all: no fault of this call's
+        │           └── Unavailable      ... as what stands before it says
         ├── SandboxError         a sandbox could not run
         ├── EnvironmentFailure   a task's world broke
         ├── RewardFailure        a reward could not be computed
@@ -92,6 +93,10 @@ class ConnectionLost(BackendError):
 
 class Unreachable(ConnectionLost):
     """No connection to the server could be made: nothing was sent."""
+
+
+class Unavailable(Unreachable):
+    """What stands before the server, or itself, says that it is away for now: nothing was begun."""
 
 
 class ContextOverflow(BackendError):

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from branchwise.orchestrator.backends.openai import OpenAI, Options, build
 from branchwise.orchestrator.backends.openai_answer import Answer
 from branchwise.orchestrator.backends.openai_http import PARSED_BYTES, _follow
-from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, Suspended
+from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, Suspended, Unavailable
 from branchwise.orchestrator.core.message import Tool, assistant, system, user
 from branchwise.orchestrator.core.request import Progress, Request
 from branchwise.orchestrator.core.usage import Usage
@@ -223,7 +223,9 @@ async def test_what_a_server_would_get_wrong_is_refused_unsent(server: Server) -
     ("status", "text", "retryable"),
     [
         (500, "x", True),
+        (502, "x", True),
         (503, "x", True),
+        (504, "x", True),
         (429, "x", True),
         (408, "x", True),
         (409, "x", True),
@@ -237,7 +239,7 @@ async def test_statuses(server: Server, status: int, text: str, retryable: bool)
     server.behaviour.status, server.behaviour.error = status, text + "!" * 500
     error = await failure(backend_for(server), asked())
     assert error.retryable is retryable
-    assert type(error) is BackendError
+    assert type(error) is (Unavailable if status in (502, 503) else BackendError)
     assert f"/v1/chat/completions: HTTP {status}" in str(error)
     assert text in str(error)
     assert len(str(error)) < 350

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -15,7 +16,7 @@ from branchwise.orchestrator.backends.openai import Options, build
 from branchwise.orchestrator.backends.outage import CAP_SECONDS, Outage
 from branchwise.orchestrator.backends.retrying import Retrying
 from branchwise.orchestrator.core.budget import Account, Limits
-from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Suspended, Unreachable
+from branchwise.orchestrator.core.errors import BackendError, ConnectionLost, Suspended, Unavailable, Unreachable
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.request import Draw, Progress, Request
@@ -27,6 +28,7 @@ from tests.backends.test_retrying import ASKED, DRAWS, Failing
 from tests.server import Server, until
 
 AWAY = Unreachable("nobody listens", retryable=True)
+SAID = Unavailable("HTTP 503", retryable=True)
 BUSY = BackendError("busy", retryable=True)
 
 
@@ -64,6 +66,35 @@ async def test_waiting_uses_up_no_tries_and_grows_longer() -> None:
     raw.errors = [AWAY] * 8
     assert await backend.generate(ASKED) == DRAWS
     assert time.pauses == [0.25, 0.5, 1, 2, 4, CAP_SECONDS, CAP_SECONDS, CAP_SECONDS]
+
+
+async def test_a_server_that_is_said_to_be_away_is_waited_for() -> None:
+    raw = Failing()
+    backend, time = waiting(raw, 60)
+    progress = Progress()
+    await backend.generate(ASKED)
+    raw.errors, raw.counts = [SAID] * 8, False
+    assert await backend.generate(ASKED, progress) == DRAWS
+    assert time.pauses == [0.25, 0.5, 1, 2, 4, CAP_SECONDS, CAP_SECONDS, CAP_SECONDS]
+    assert progress.usage.calls == 0
+
+
+async def test_a_call_that_alone_is_told_so_uses_up_its_tries() -> None:
+    class Choosy(Failing):
+        """It refuses one call, and answers another before the next."""
+
+        async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
+            if request != ASKED:
+                return DRAWS
+            await backend.generate(replace(ASKED, seed=2))
+            raise SAID
+
+    backend, time = waiting(Choosy(), 300, retries=2)
+    suspended: list[str] = []
+    backend._outage.suspend = suspended.append
+    with pytest.raises(Unavailable):
+        await backend.generate(ASKED)
+    assert (len(time.pauses), suspended) == (2, [])
 
 
 async def test_patience_has_an_end_after_which_it_costs_tries() -> None:

@@ -78,6 +78,22 @@ async def test_a_server_that_restarts_costs_nothing(work: Work, server: Server) 
     assert server.seen.disconnects > 0
 
 
+@every_work
+async def test_a_gateway_that_says_that_its_server_is_away_costs_no_call(work: Work, server: Server) -> None:
+    server.behaviour.tells_stop, server.behaviour.latency_seconds = True, 0.02
+    one_try_more = 1  # for the calls that were waiting when others still got answers
+    task = asyncio.create_task(solved(work, work.names(0), server.url, 16, retries=one_try_more))
+    await until(lambda: server.seen.answered >= 30)
+    server.behaviour.status = 503
+    await asyncio.sleep(1.0)
+    server.behaviour.status = 0
+    results = await task
+    assert [result.answer is not None for result in results] == [True] * 5
+    assert damage(results) == {}
+    assert server.seen.failed > 0
+    assert sum(result.usage.calls for result in results) == server.seen.answered
+
+
 async def test_no_slot_is_held_in_back_off(server: Server) -> None:
     server.behaviour.tells_stop, server.behaviour.status = True, 503
     task = asyncio.create_task(solved(BEST_OF_8, BEST_OF_8.names(0)[:5], server.url, 1, retries=1000))
