@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,9 +13,18 @@ STRONGEST: Final[tuple[Source, ...]] = ("oracle", "judge", "learned", "tool", "r
 """The source of what several had a part in is the first of these that one of them has."""
 
 
+GREATEST: Final = 1e100
+"""A score above it, or below its negative, is a fault of who gave it: sums and squares of all others stay finite."""
+
+
+def usable(*scores: float) -> bool:
+    """Whether these are numbers that can be reckoned with: finite, and no greater than ``GREATEST``."""
+    return all(abs(score) <= GREATEST for score in scores)
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A finite ``value`` on its declared scale, or a failure; never a silent 0 and never NaN.
+    """A usable ``value`` on its declared scale, or a failure; never a silent 0 and never NaN.
 
     ``step_values`` has one entry a step of the trajectory; ``value`` is what the reward model's own reducer
     made of them. ``factors`` are named parts of the value.
@@ -33,8 +41,8 @@ class Judgement:
     def __post_init__(self) -> None:
         if (self.value is None) == (self.failure is None):
             raise ValueError("a judgement holds either a value or a failure")
-        if self.value is not None and not all(map(math.isfinite, (self.value, *self.step_values))):
-            raise ValueError("a judgement's values are finite; use judged() to turn NaN into a failure")
+        if self.value is not None and not usable(self.value, *self.step_values):
+            raise ValueError("a judgement's values are usable; use judged() to turn others into a failure")
 
 
 def failed(message: str, source: Source = "rule", text: str | None = None) -> Judgement:
@@ -43,7 +51,7 @@ def failed(message: str, source: Source = "rule", text: str | None = None) -> Ju
 
 
 def judged(value: float, *, scale: Scale, source: Source, step_values: tuple[float, ...] = ()) -> Judgement:
-    """A judgement of ``value``, or a failure where it or one of its steps is not a finite number."""
-    if not all(map(math.isfinite, (value, *step_values))):
+    """A judgement of ``value``, or a failure where it or one of its steps is no usable number."""
+    if not usable(value, *step_values):
         return failed(f"the reward is not a finite number: {value} over {step_values}", source)
     return Judgement(value, scale, source, step_values)

@@ -15,17 +15,17 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from branchwise.orchestrator.core.judgement import Scale
+from branchwise.orchestrator.core.judgement import Scale, usable
 from branchwise.orchestrator.core.selection import logistic
 
 Activation = Literal["none", "sigmoid", "softmax"]
 
 
 def activated(row: Sequence[float], column: int, activation: Activation) -> float:
-    """The score of one row of raw numbers; ValueError where it has no such column, NaN where one is no number."""
+    """The score of one row of raw numbers; ValueError where it has no such column, NaN where one is not usable."""
     if not -len(row) <= column < len(row):
         raise ValueError(f"the model gives {len(row)} numbers, there is no column {column}")
-    if not all(map(math.isfinite, row)):
+    if not usable(*row):
         return math.nan
     if activation == "softmax":
         if len(row) < 2:

@@ -1,8 +1,8 @@
 """Content: whether a finished answer says anything that could be judged.
 
-1. Tags such as ``</think>`` and LaTeX that only lays out, ``\\boxed{}`` say, are dropped, and then punctuation and
-   white space; letters, digits and symbols beyond ASCII (such as that of infinity) stay. Where nothing stays, the
-   answer is empty, unless the text is one of the signs that may be an answer, such as ``<``.
+1. Thoughts are no answer. Tags such as ``</think>`` and LaTeX that only lays out, ``\\boxed{}`` say, are dropped, and
+   then punctuation and white space; letters, digits and symbols beyond ASCII (such as that of infinity) stay. Where
+   nothing stays, the answer is empty, unless the text is one of the signs that may be an answer, such as ``<``.
 2. Openers, which announce an answer, are dropped from the front. Where nothing stays, that is all there is.
 3. A single sentence of some length without a digit that only announces what is to be done is a truncated beginning:
    somebody is going to (``we need to``, ``let us``, ``in order to``) do what one does on the way to an answer
@@ -11,7 +11,8 @@
    behind the comma of ``To find it, multiply``, has to announce something, too.
 
 Such texts make judges of all sizes say yes: Zhao et al. 2025, "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794.
-What holds a digit always passes. Everything takes a time that grows with the length of the text, not with its square.
+What holds a digit, not in thoughts, always passes. Everything takes a time that grows with the length of the text,
+not with its square.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ import unicodedata
 from itertools import dropwhile
 from typing import Final
 
+from branchwise.orchestrator.core.thinking import without_thinking
+
 OPENERS: Final = (
     "Thought process", "Thinking process", "Reasoning", "Explanation", "Solution", "The solution", "The solution is",
     "Answer", "The answer", "The answer is", "Final answer", "The final answer", "The final answer is",
-    "My answer is", "Let's solve this problem step by step", "Let's solve this step by step",
+    "My answer is", "The correct answer", "The correct answer is", "The right answer is", "Therefore", "Thus",
+    "Hence", "So", "Let's solve this problem step by step", "Let's solve this step by step",
     "Let's solve this problem", "Let me solve this problem step by step", "Let me solve this step by step",
     "Let's think step by step", "Let us think step by step", "Let me think step by step", "Let's think about this",
     "Let me think", "Let's begin", "Step by step", "Here is the solution", "Here is the answer",
@@ -68,11 +72,12 @@ _LAYOUT: Final = re.compile(
     r"|\\(?:boxed|fbox|text[a-z]{0,10}|math[a-z]{1,10}|[dt]?frac|sqrt|left|right|displaystyle|q?quad)(?![a-z])",
     re.IGNORECASE,
 )
-_SIGN: Final = re.compile(r"[<>=+*/%-]|[<>!=]=")
+_SIGN: Final = re.compile(r"[<>=+*/%&|^~-]|[<>!=]=|&&|\|\|")
 
 
 def refusal(text: str, answer: str | None = None) -> str | None:
     """Why a text is not worth judging, None where it is; ``answer`` is what the task reads in it."""
+    text = text if answer is not None else without_thinking(text)
     words = words_of(text)
     if not words:
         return None if _SIGN.fullmatch(_bare(text)) else "the answer is empty"

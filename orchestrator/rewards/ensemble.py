@@ -17,7 +17,6 @@ together: Eisenstein et al. 2023, arXiv 2312.09244; soft_and: Wang et al. 2024, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import pstdev
@@ -25,7 +24,7 @@ from typing import Any, ClassVar, Generic, Literal, Self
 
 from pydantic import Field, model_validator
 
-from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
+from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged, usable
 from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.rewards.combining import Combination, combined
 from branchwise.orchestrator.rewards.transforms import Moments, log_preference, moments, normal_quantile, z_score
@@ -42,7 +41,7 @@ class Options(JudgingOptions, Generic[R]):
         description="The members: rewards, with their options.",
         examples=[[{"kind": "calculator"}, {"kind": "calculator", "reducer": "mean"}]],
     )
-    combine: Combination | Literal["soft_and"] = Field(
+    combine: Combination = Field(
         "mean", description="What one value is made of; pessimistic: min, and mean less std or variance."
     )
     references: tuple[tuple[float, ...], ...] = Field(
@@ -99,12 +98,13 @@ class Ensemble(Panel[Options[Any]]):
                 return failed(f"member {name}: {reason}", self.source, each.rationale)
             values.append(each.value)
         scores = self._comparable(values)
+        if not usable(*scores):
+            return failed(f"not finite on the members' references: {scores}", self.source)
         std = pstdev(scores)
         factors = [*zip(names, values, strict=True), ("std", std)]
         if self.options.disagreement is not None:
             factors.append(("disagreement", float(std > self.options.disagreement)))
-        rule: Combination | Literal["soft_and"] = self.options.combine
-        value = math.exp(math.fsum(scores)) if rule == "soft_and" else combined(rule, scores)
+        value = combined(self.options.combine, scores)
         return replace(judged(value, scale=self.options.scale, source=self.source), factors=tuple(factors))
 
     def _comparable(self, values: Sequence[float]) -> list[float]:

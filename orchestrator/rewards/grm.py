@@ -7,7 +7,8 @@
    votes count. A vote that can't be read, was cut off or lost, with its ``retries``, does not count; without any the
    judgement is a failure.
 
-The value is the sum S of the k votes that counted, by default as a probability, (S - k) / 9k; ``raw`` is S. The
+The value is the sum S of the k votes that counted, by default as a probability, (S - k) / 9k; ``raw`` is S, as if as
+many votes had counted as are to, so that answers with and without lost votes can be compared. The
 engine scores together what a node draws ``together`` in one expansion; else every answer stands alone in its group.
 
 Liu et al. 2025, "Inference-Time Scaling for Generalist Reward Modeling", arXiv 2504.02495.
@@ -61,7 +62,9 @@ class Options(SamplingOptions, Generic[R]):
     votes: int = Field(8, gt=0, description="Samples of principles, critique and scores.")
     meta: R | None = Field(None, description="A reward, of any kind, that judges the critiques; default: none.")
     keep: int | None = Field(None, gt=0, description="Votes that count, by the meta reward; default: half of them.")
-    scale: Literal["probability", "raw"] = Field("probability", description="raw: the sum of the votes.")
+    scale: Literal["probability", "raw"] = Field(
+        "probability", description="raw: the sum of the votes; lost ones count as the mean of the others."
+    )
     temperature: float = Field(0.5, ge=0, description="Sampling temperature.")
     max_tokens: int = Field(2048, gt=0, description="Most tokens of a vote.")
 
@@ -150,7 +153,7 @@ class Grm:
 
     def _judged(self, total: int, votes: int) -> Judgement:
         share = (total - LOWEST * votes) / ((HIGHEST - LOWEST) * votes)
-        value = share if self.options.scale == "probability" else float(total)
+        value = share if self.options.scale == "probability" else total * self.options.counted / votes
         judgement = judged(value, scale=self.options.scale, source=self.source)
         return replace(judgement, factors=(("sum", float(total)), ("votes", float(votes))))
 

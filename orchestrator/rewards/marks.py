@@ -2,7 +2,8 @@
 
 1. As a number: the text is a number, or what follows the last ``Score:`` is one, as in ``Score: 7`` or ``7/10``. The
    rest of its line holds no second number, but the scale's maximum behind a slash or ``out of``: so no range, sum,
-   correction or share of another maximum is read, and no percentage.
+   correction or share of another maximum is read, and no percentage. What follows is a sentence's end or a reason, no
+   word that changes the number (``8 minus one``), and no later line takes it back; the number of a list is none.
 2. As JSON: the number under ``score`` of the object in the text, in quotes or not.
 """
 
@@ -16,13 +17,22 @@ from branchwise.orchestrator.rewards.json_text import object_in
 
 _MARKER: Final = re.compile(r"\bscore\b[*_ \t]{0,8}[:=]", re.IGNORECASE)
 _VALUE: Final = r"(-?[0-9]{1,17}(?:\.[0-9]{1,17})?)(?!\w)"
-_OF: Final = r"[*_}`\]$\s]{0,8}(?:points?\b\s{0,8})?\(?(?:/|(?:out )?of\b)\s{0,8}"
+_OF: Final = r"[*_}`\]$\s]{0,8}(?:points?\b\s{0,8})?\(?(?:/|(?:out\s{1,8})?of\b)\s{0,8}"
 _NUMBER: Final = re.compile(rf"[*_`\[\s$]{{0,8}}(?:\\boxed\{{)?{_VALUE}")
 _SHARE: Final = re.compile(_OF + _VALUE)
 _CHANGES_IT: Final = re.compile(
     rf"{_OF}|[*_}}`\]$\s]{{0,8}}(?:\\?[%\u066a\u2030\ufe6a\uff05]|per\s?cent\b|per\s?mille\b)", re.IGNORECASE
 )
 _CLOSES: Final = re.compile(r"[*_}`\]$).\s]{0,20}")
+_GOES_ON: Final = re.compile(
+    r"[*_}`\]$ \t]{0,8}(?:\Z|[\n\r.,;:!(–—]|-\s|(?:because|since|as|for|given|due|with|overall|points?|marks?)\b)",
+    re.IGNORECASE,
+)
+_LISTED: Final = re.compile(r"[.)][ \t]{1,8}\S")
+_TAKES_BACK: Final = re.compile(
+    r"^\W{0,8}(?:no|wait|actually|correction|rather|sorry)\b|\b(?:mark|score|rating|grade)\b[^\n]{0,40}[0-9]",
+    re.IGNORECASE | re.MULTILINE,
+)
 _LINE: Final = re.compile(r"[^\n\r]*")
 
 
@@ -35,10 +45,13 @@ def number_in(text: str, low: float, high: float) -> float | None:
     if number is None:
         return None
     rest = stated[number.end() :]
+    if "\n" in number[0] and _LISTED.match(rest):
+        return None
     share = _SHARE.match(rest)
     if share is not None and float(share[1]) == high:
-        rest = rest[share.end() :]
-    if (not markers and not _CLOSES.fullmatch(rest)) or _another_in(rest):
+        rest = rest[share.end() :].removeprefix(")")
+    ends = _GOES_ON.match(rest) if markers else _CLOSES.fullmatch(rest)
+    if ends is None or _another_in(rest) or _TAKES_BACK.search(rest):
         return None
     return _on_scale(float(number[1]), low, high)
 

@@ -8,6 +8,7 @@ transform           value                                                 option
 ``normalised``     (r - mean) / std of the references                     references
 ``clipped``        reduced min(p - ceiling, 0) of the steps               ceiling, step_reducer
 ``deltas``         reduced p_k - p_(k+1) of the steps                     step_reducer
+``clipped_deltas`` the same of the clipped steps                          ceiling, step_reducer
 ``progress``       reduced p_k - p_(k-1) of the steps                     step_reducer
 ==================  ====================================================  ======================
 
@@ -27,15 +28,15 @@ from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
-from branchwise.orchestrator.core.options import Parts
+from branchwise.orchestrator.core.options import Parts, each_part
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.rewards import transforms
 from branchwise.orchestrator.rewards.reducers import RawReducer, reduced
 from branchwise.orchestrator.rewards.references import ByProblem, read_references
 from branchwise.orchestrator.rewards.wrapping import R, Wrapper, WrapperOptions, inner_reward, scale_of
 
-Transform = Literal["preference", "log_preference", "normalised", "clipped", "deltas", "progress"]
-OF_STEPS: Final = ("clipped", "deltas", "progress")
+Transform = Literal["preference", "log_preference", "normalised", "clipped", "deltas", "clipped_deltas", "progress"]
+OF_STEPS: Final = ("clipped", "deltas", "clipped_deltas", "progress")
 NO_SPREAD: Final = "normalised needs references that differ: equal ones have no scale"
 
 
@@ -53,7 +54,7 @@ class Options(WrapperOptions[R], Generic[R]):
         0.85, gt=0, lt=1, description="Of log_preference: of a normal distribution through the references."
     )
     steepness: float = Field(1.0, gt=0, description="Of preference: the factor before the difference.")
-    ceiling: float = Field(0.8, description="Of clipped: what is above neither gains nor loses.")
+    ceiling: float = Field(0.8, description="Of what is clipped: what is above neither gains nor loses.")
     step_reducer: RawReducer = Field("sum", description="How transformed step scores become the value.")
 
     @model_validator(mode="after")
@@ -61,6 +62,17 @@ class Options(WrapperOptions[R], Generic[R]):
         if self.transform in OF_STEPS and not self.reward.scores_steps:
             raise ValueError(
                 f"{self.reward.kind} gives one value and no step scores that could be made {self.transform}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_others_steps(self) -> Self:
+        if self.transform in OF_STEPS and self.step_reducer == "product":
+            raise ValueError("a product is made of probabilities, and transformed steps are none")
+        inner = [part.transform for part in each_part(self.reward) if isinstance(part, Options)]
+        if self.transform in OF_STEPS and any(each in OF_STEPS for each in inner):
+            raise ValueError(
+                "steps keep the scores that they have before a transform: clipped_deltas is both at once"
             )
         return self
 
@@ -142,6 +154,8 @@ class Transformed(Wrapper[Options[Any]]):
                 return transforms.clipped(scores, self.options.ceiling)
             case "deltas":
                 return transforms.deltas(scores)
+            case "clipped_deltas":
+                return transforms.deltas(transforms.clipped(scores, self.options.ceiling))
             case _:
                 return transforms.progress(scores)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist, fmean, pstdev
 
+from branchwise.orchestrator.core.judgement import usable
 from branchwise.orchestrator.core.selection import logistic
 
 
@@ -32,9 +33,11 @@ class Moments:
 
 
 def moments(rewards: Sequence[float]) -> Moments:
-    """Mean and standard deviation of a reference sample; ValueError where it is empty."""
+    """Mean and standard deviation of a reference sample; ValueError where it is empty, or not of usable rewards."""
     if not rewards:
         raise ValueError("a reference sample has at least one reward")
+    if not usable(*rewards):
+        raise ValueError("a reference sample has finite rewards")
     return Moments(fmean(rewards), pstdev(rewards))
 
 

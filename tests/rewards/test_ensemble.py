@@ -91,6 +91,16 @@ async def test_disagreement_is_flagged() -> None:
     assert dict(divided.factors)["disagreement"] == 1.0
 
 
+@pytest.mark.parametrize("combine", ["mean", "median", "min", "mean_minus_std", "mean_minus_variance", "soft_and"])
+async def test_what_is_too_great_to_reckon_with_is_a_failure_and_raises_nothing(combine: str) -> None:
+    references = [[0.0, 1e-300], [0.0, 1e-300]]
+    texts = ["1e308 1e308", "1e155 -1e155", "1e99 -1e99"]
+    scaled = await values(texts, rewards=TWO, combine=combine, references=references)
+    assert combine == "soft_and" or scaled == [None] * 3
+    if combine != "soft_and":
+        assert (await values(texts, rewards=TWO, combine=combine))[:2] == [None, None]
+
+
 async def test_a_member_that_fails_is_named_and_never_a_number() -> None:
     found = await judgement(built(kind="ensemble", rewards=TWO), solution("1 many"))
     assert found.failure is not None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from branchwise.orchestrator.core.expansion import Answer
@@ -102,6 +102,7 @@ async def test_what_is_still_growing_is_judged_as_it_is() -> None:
         "＜",
         "<=",
         "\\emptyset",
+        *"&|^~",
         "\\boxed{\\text{yes}}",
         "\\boxed{\\mathbb{R}}",
         "<think></think>Paris</s>",
@@ -138,6 +139,8 @@ def test_answers_pass(text: str) -> None:
         "We need to carefully analyze the problem.", "Now we will first compute the sum of all of them.",
         "To solve this, we first find the sum, then the rest", "To solve this problem, find the sum of them",
         "The problem asks for the number of ways", "I'll start by looking at the first equation",
+        "<think>It must be Paris.</think>", "<think>It must be Paris", "Therefore, the answer is",
+        "The correct answer is:", "So, the final answer is", "!", "?",
         "Let me think step by step.", "Sure! Here is the solution to your problem:", "- - -", "##",
     ],
 )  # fmt: skip
@@ -181,6 +184,7 @@ async def test_the_task_is_asked_for_its_answer() -> None:
 
 @given(st.text(), st.sampled_from("0123456789٣四Ⅷ"), st.text())
 def test_what_holds_a_digit_passes(before: str, digit: str, after: str) -> None:
+    assume("think>" not in before + after)
     assert refusal(before + digit + after) is None
 
 

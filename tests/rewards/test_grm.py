@@ -76,6 +76,9 @@ def test_votes_are_summed() -> None:
         ("\\boxed{11}", 1, None),
         ("\\boxed{-7}", 1, None),
         ("\\boxed{7}, or \\boxed{good}", 1, None),
+        ("Scores: \\boxed{7,4} or \\boxed{1,2}", 2, None),
+        ("Scores: not \\boxed{9, 2}", 2, None),
+        ("I wouldn't score this \\boxed{9}", 1, None),
         ("\\boxed{7", 1, None),
         ("<think>\\boxed{7}", 1, None),
         ("7", 1, None),
@@ -128,7 +131,7 @@ async def test_votes_that_are_none_do_not_count() -> None:
     said = iter(["\\boxed{7}", "no idea", "\\boxed{5}"])
     backend._script = lambda request, seed: next(said)
     (judgement,) = await built(backend, votes=3, scale="raw").score(answers("good"))
-    assert (judgement.value, dict(judgement.factors)["votes"]) == (12, 2)
+    assert (judgement.value, dict(judgement.factors)) == (18, {"sum": 12, "votes": 2})  # as three votes of 6
     (lost,) = await built(Speaking(lambda prompt, seed: "no idea"), votes=3).score(answers("good"))
     assert (lost.value, lost.rationale) == (None, "no idea")
     backend._fails = lambda request, seed: BackendError("gone")
@@ -146,7 +149,7 @@ CALCULATOR = {"kind": "calculator"}
 
 @pytest.mark.parametrize(
     ("meta", "keep", "total"),
-    [([0.9, 0.8, 0.1], 2, 15), ([0.1, 0.8, 0.9], None, 5), ([None, 0.2, None], 2, 8), ([None] * 3, 2, None)],
+    [([0.9, 0.8, 0.1], 2, 15), ([0.1, 0.8, 0.9], None, 5), ([None, 0.2, None], 2, 16), ([None] * 3, 2, None)],
 )
 async def test_what_the_meta_reward_thinks_best_of_counts(
     meta: list[float | None], keep: int | None, total: float | None

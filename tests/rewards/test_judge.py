@@ -49,6 +49,11 @@ async def judged(backend: Speaking, **options: Any) -> Judgement:
         ("Score: `7`", 7),
         ("Score: [7]", 7),
         ("Score: [7/10].", 7),
+        ("Score:\n7", 7),
+        ("Score: 7 because it is right", 7),
+        ("Score: 7 - right, but long", 7),
+        ("Score: 7 (out of 10), overall", 7),
+        ("Score: $7$", 7),
     ],
 )
 def test_a_mark_is_read(text: str, mark: float) -> None:
@@ -67,7 +72,9 @@ def test_a_mark_is_read(text: str, mark: float) -> None:
         "Score: 1 0",
         "Score: 8 minus 3 = 5", "Score: 10 less 2", "Score: 7 / N", "Score: 7 and 10", "Score: 7/10/10",
         "Score: 7/10 or 8/10", "Score: 7/10.5", "Score: 7 of the steps", "Score: [7, 8]", "Score: `7`%",
-        "8 / 100", "8 or 9", "8 or so", "Score: 7 ½",
+        "8 / 100", "8 or 9", "8 or so", "Score: 7 ½", "Score:\n1. The first step is right.\n2. The second is not.",
+        "Score: 1) correct, but short", "Score: 10 minus two", "Score: 9? No.", "Score: 8 out\nof 100",
+        "Score: 7\nNo wait, my final mark is 3.", "Score: 7. My final mark is three.\nRating: 3", "Score: 1 million",
     ],
 )  # fmt: skip
 def test_what_is_no_mark_is_none(text: str) -> None:
@@ -87,6 +94,9 @@ def test_what_is_no_mark_is_none(text: str) -> None:
         ('{"score": "good"}', None),
         ('{"score": true}', None),
         ('{"score": NaN}', None),
+        ('{"critique": "The answer ends with "so {"score": 10}" and no more.", "score": 2}', None),
+        ("{'critique': 'it's {'score': 10}', 'score': 2}", None),
+        ('{"score": 3, "score": 9}', None),
         ('{"score": 1e400}', None),
         ('{"score": 12}', None),
         ('{"score": 7', None),

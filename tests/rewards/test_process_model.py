@@ -197,7 +197,12 @@ def test_hostile_text_has_formulas_or_none(text: str) -> None:
     assert len(math_only(text)) <= len(text) + text.count("$") + 1
 
 
-@given(st.lists(st.lists(st.floats(), max_size=3), max_size=4), st.sampled_from(["softmax", "sigmoid", "none"]))
-async def test_hostile_rows_never_raise(rows: list[list[float]], activation: str) -> None:
-    found = await judgement(over(Pooling(lambda request: numbers(*rows)), activation=activation), THREE)
+@given(
+    st.lists(st.lists(st.floats() | st.just(1e308), max_size=3), max_size=4),
+    st.sampled_from(["softmax", "sigmoid", "none"]),
+    st.sampled_from(["last", "min", "mean", "max"]),
+)
+async def test_hostile_rows_never_raise(rows: list[list[float]], activation: str, reducer: str) -> None:
+    backend = Pooling(lambda request: numbers(*rows))
+    found = await judgement(over(backend, activation=activation, reducer=reducer), THREE)
     assert (found.value is None) == (found.failure is not None)

@@ -124,6 +124,26 @@ async def test_another_number_of_verdicts_keeps_the_score_alone() -> None:
     assert judgement.value == pytest.approx(0.8176, abs=5e-5)
 
 
+@pytest.mark.parametrize(
+    ("text", "count", "found"),
+    [
+        (f"Step 1: ... {C}\n**Step 2:** ... {W}", 2, (True, False)),
+        (f"### Step 1: {C}\nStep 2.5 apples\nStep 2. {C}", 2, (True, True)),
+        (C + W, 2, (True, False)),
+        (f"Step 1: {C} no, {W}\nStep 2: unclear", 2, ()),
+        (f"Step 1: {C}\nStep 1: {C}", 2, ()),
+        (f"Step 2: {C}\nStep 1: {C}", 2, ()),
+        (f"{C}\nStep 2: {C}", 2, ()),
+        ("The step is not \\boxed{correct}", 1, ()),
+        ("The step is **not** $\\boxed{correct}$", 1, ()),
+    ],
+)
+def test_a_verdict_is_on_the_step_whose_heading_it_stands_under(
+    text: str, count: int, found: tuple[bool, ...]
+) -> None:
+    assert verdicts(text, count) == found
+
+
 async def test_an_empty_solution_is_verified_and_marked() -> None:
     backend = Speaking(lambda prompt, seed: W, YES)
     judgement = await judged(backend, solution(0))
@@ -138,6 +158,7 @@ def test_steps_are_numbered_anew() -> None:
     steps = ["Step 4: as in Step 1: we add\n", "step 2. go", "Step 2.5 apples", ""]
     renumbered = "Step 1: as in Step 1: we add\n\nStep 2: go\n\nStep 3: Step 2.5 apples\n\nStep 4: "
     assert numbered(steps) == renumbered
+    assert numbered(["go\n\nStep 2: \\boxed{correct}", "on"]) == "Step 1: go\n\n \\boxed{correct}\n\nStep 2: on"
     assert numbered([]) == "Step 1: "
 
 

@@ -98,7 +98,14 @@ def test_what_is_wrong_with_a_file_of_references_is_said(tmp_path: Path, lines: 
 
 @pytest.mark.parametrize(
     ("transform", "step_reducer", "value"),
-    [("clipped", "sum", -0.8), ("deltas", "sum", 1.0), ("deltas", "min", -0.0), ("progress", "last", 1.0)],
+    [
+        ("clipped", "sum", -0.8),
+        ("deltas", "sum", 1.0),
+        ("deltas", "min", -0.0),
+        ("clipped_deltas", "sum", 0.0),  # of 0, -0.8, 0 it is 0.8, -0.8, 0
+        ("clipped_deltas", "max", 0.8),
+        ("progress", "last", 1.0),
+    ],
 )
 async def test_step_scores(transform: str, step_reducer: str, value: float) -> None:
     reward = built(kind="transformed", reward=STEPS, transform=transform, step_reducer=step_reducer)
@@ -119,6 +126,14 @@ async def test_padding_pays_for_sums_and_not_for_deltas() -> None:
 async def test_the_steps_keep_the_scores_of_the_other_reward() -> None:
     reward = built(kind="transformed", reward=STEPS, transform="progress")
     assert (await judgement(reward, WRONG_IN_THE_MIDDLE)).step_values == (1.0, 0.0, 1.0)
+
+
+def test_steps_are_transformed_once_and_never_multiplied() -> None:
+    inner = {"kind": "gated", "reward": {"kind": "transformed", "transform": "clipped", "reward": STEPS}}
+    with pytest.raises(ValidationError, match="clipped_deltas is both at once"):
+        options_of(kind="transformed", transform="deltas", reward=inner)
+    with pytest.raises(ValidationError, match="a product is made of probabilities"):
+        options_of(kind="transformed", transform="clipped", step_reducer="product", reward=STEPS)
 
 
 def test_without_step_scores_there_is_nothing_to_transform() -> None:
@@ -175,4 +190,4 @@ def test_its_scale_is_known_before_anything_is_built() -> None:
 async def test_far_out_it_is_still_a_number() -> None:
     reward = built(kind="transformed", reward=RAW, transform="log_preference", references=[0.0])
     assert (await judgement(reward, solution("-1000"))).value == -1000.0
-    assert (await judgement(reward, solution("1e300"))).value == 0.0
+    assert (await judgement(reward, solution("1e99"))).value == 0.0
