@@ -10,7 +10,6 @@ wants a judge who is told so in its prompt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from string import Template
 from typing import Any, ClassVar, Generic, Literal, Self
@@ -27,9 +26,9 @@ from branchwise.orchestrator.core.prompting import Prompted, Style
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.roles import Pair, PairJudge
 from branchwise.orchestrator.core.seeds import seed_by_content
-from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.rewards.bases import Single
 
 
 class Options(Templated, JudgingOptions, Generic[AnyJudge]):
@@ -66,20 +65,11 @@ class Options(Templated, JudgingOptions, Generic[AnyJudge]):
 
 
 @dataclass(frozen=True, slots=True)
-class AgainstReference:
+class AgainstReference(Single[Options[Any]]):
     """A reward model around a judge of pairs. ``writer`` writes the references, where they are not given."""
 
-    options: Options[Any]
     judge: PairJudge
     writer: Prompted | None
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """The probability that each beats the reference; a failure where there is none."""
-        return await together([self._score(each) for each in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """The reference, and a comparison of the two longest answers."""
@@ -90,7 +80,8 @@ class AgainstReference:
         text = str(trajectory.problem.metadata.get(self.options.given or "", ""))
         return drawn + self.judge.bound(Pair(Candidate(trajectory), _answer(trajectory.problem, text)), more)
 
-    async def _score(self, trajectory: Trajectory) -> Judgement:
+    async def score_one(self, trajectory: Trajectory) -> Judgement:
+        """The probability that it beats the reference; a failure where there is none."""
         try:
             reference = await self._reference(trajectory.problem)
         except (BackendError, RewardFailure) as error:

@@ -23,7 +23,7 @@ from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
 from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.rewards.bases import Pure
 from branchwise.orchestrator.rewards.equations import Equation, Evaluate, equations, holds
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
 
@@ -43,25 +43,13 @@ class Options(JudgingOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Calculator:
+class Calculator(Pure[Options]):
     """A reward model over a calculator."""
 
-    options: Options
     evaluate: Evaluate
 
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """Step values of 0 or 1 and their reduction; a trajectory without a step is a failure."""
-        return [self._judged(each) for each in trajectories]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """A calculator uses no model."""
-        return NOTHING
-
-    def _judged(self, trajectory: Trajectory) -> Judgement:
+    def score_one(self, trajectory: Trajectory) -> Judgement:
+        """Step values of 0 or 1 and their reduction; of no step a failure."""
         if not trajectory.steps:
             return failed("a trajectory without a step can't be re-computed", self.source)
         chain = _CHAIN.fullmatch(trajectory.problem.text) if self.options.continues else None

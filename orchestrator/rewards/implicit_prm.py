@@ -15,7 +15,6 @@ Yuan et al. 2024, "Free Process Rewards without Process Labels", arXiv 2412.0198
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
@@ -30,6 +29,7 @@ from branchwise.orchestrator.core.selection import logistic
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.rewards.bases import Single
 from branchwise.orchestrator.rewards.log_ratios import cumulative, step_rewards
 from branchwise.orchestrator.rewards.presenting import PresentedOptions, presented
 from branchwise.orchestrator.rewards.reducers import RawReducer, reduced
@@ -63,20 +63,11 @@ class Options(PresentedOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class ImplicitReward:
+class ImplicitReward(Single[Options]):
     """A reward model out of two language models."""
 
-    options: Options
     model: Backend
     reference: Backend
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """Step rewards and their reduction; both models are asked at the same time."""
-        return await together([self._score(each) for each in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """One call to each model over the longest possible text; a server may have to write one token."""
@@ -90,7 +81,8 @@ class ImplicitReward:
     def _models(self) -> tuple[Backend, Backend]:
         return self.model, self.reference
 
-    async def _score(self, trajectory: Trajectory) -> Judgement:
+    async def score_one(self, trajectory: Trajectory) -> Judgement:
+        """Step rewards and their reduction; both models are asked at the same time."""
         if not trajectory.text.strip():
             return failed("nothing was written that could be judged", self.source)
         request = self._request(trajectory)

@@ -11,7 +11,6 @@ Models as judges and their biases: Zheng et al. 2023, arXiv 2306.05685.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import ClassVar, Final, Literal, Self
@@ -25,9 +24,9 @@ from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.prompting import Prompted, SamplingOptions, prompted, prompted_needs
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.seeds import seed_by_content
-from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards.bases import Single
 from branchwise.orchestrator.rewards.marks import number_in, number_in_json
 
 PROMPT: Final = """You are marking an answer to a problem. It may be unfinished: then mark what is there.
@@ -75,26 +74,18 @@ class Options(SamplingOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(Single[Options]):
     """Marks one answer at a time."""
 
-    options: Options
     asked: Prompted
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """A mark each, or why there is none."""
-        return await together([self._score(each) for each in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A call and its retries, after the longest possible answer."""
         more = 2 * max_new_tokens * self.asked.places("answer")
         return self.asked.bound(self._request(trajectory), 1 + self.options.retries, more)
 
-    async def _score(self, trajectory: Trajectory) -> Judgement:
+    async def score_one(self, trajectory: Trajectory) -> Judgement:
+        """A mark, or why there is none."""
         try:
             reading = await self.asked.read(self._request(trajectory), self._mark, self.options.retries)
         except BackendError as error:

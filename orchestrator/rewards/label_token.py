@@ -11,7 +11,6 @@ Math-Shepherd (arXiv 2312.08935) and its followers mark steps this way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Literal
 
@@ -34,6 +33,7 @@ from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Step, Trajectory
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards.bases import Single
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
 
 PROMPT: Final = "$problem\n$steps"
@@ -82,19 +82,10 @@ class Options(PromptedOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class LabelToken:
+class LabelToken(Single[Options]):
     """Scores steps by the label that a model would write after them."""
 
-    options: Options
     asked: Prompted
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """One judgement a trajectory; its steps that have a score keep it."""
-        return await together([self._score(trajectory) for trajectory in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """A label for each step that has no score and each new one, after the longest possible text."""
@@ -105,7 +96,8 @@ class LabelToken:
         more = (2 * max_new_tokens + new * tokens_of(asked.model, options.step_end)) * asked.places("steps")
         return asked.bound(self._request(trajectory, len(trajectory.steps)), calls, more)
 
-    async def _score(self, trajectory: Trajectory) -> Judgement:
+    async def score_one(self, trajectory: Trajectory) -> Judgement:
+        """A judgement; steps that have a score keep it."""
         steps = trajectory.steps
         if not steps:
             return failed("nothing was written that could be judged", self.source)

@@ -11,7 +11,6 @@ preferences: Liu et al. 2025, "Skywork-Reward-V2", arXiv 2507.01352.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from string import Template
 from typing import ClassVar, Literal
@@ -23,10 +22,10 @@ from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, fai
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.request import Draw, Request
 from branchwise.orchestrator.core.roles import Backend
-from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.activations import Activation, activated, scale_after
+from branchwise.orchestrator.rewards.bases import Single
 from branchwise.orchestrator.rewards.presenting import PresentedOptions, presented
 
 
@@ -47,26 +46,18 @@ class Options(PresentedOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeModel:
+class OutcomeModel(Single[Options]):
     """A reward model that gives one number for the whole."""
 
-    options: Options
     model: Backend
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """One number each, asked for at the same time."""
-        return await together([self._score(each) for each in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """One call over the longest possible text."""
         tokens, exact = self.model.count_prompt(self._request(trajectory))
         return Usage(tokens + 2 * max_new_tokens, calls=1, exact=exact)
 
-    async def _score(self, trajectory: Trajectory) -> Judgement:
+    async def score_one(self, trajectory: Trajectory) -> Judgement:
+        """One number."""
         if not trajectory.text:
             return failed("nothing was written that could be judged", self.source)
         try:

@@ -33,6 +33,7 @@ from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.rewards.activations import Activation, activated, scale_after
+from branchwise.orchestrator.rewards.bases import Single
 from branchwise.orchestrator.rewards.presenting import PresentedOptions, presented
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
 from branchwise.orchestrator.rewards.views import View, math_only
@@ -81,19 +82,10 @@ class Options(PresentedOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessModel:
+class ProcessModel(Single[Options]):
     """A reward model that gives one number a step."""
 
-    options: Options
     model: Backend
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """Step scores and their reduction; what can't be judged is a failure."""
-        return await together([self._score(each) for each in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """One call, or one a step and reading, over the longest possible text with its tags."""
@@ -105,7 +97,8 @@ class ProcessModel:
         tag = tokens_of(self.model, self.options.step_tag)
         return Usage(calls * (tokens + 2 * max_new_tokens + new * (1 + tag)), calls=calls, exact=exact)
 
-    async def _score(self, trajectory: Trajectory) -> Judgement:
+    async def score_one(self, trajectory: Trajectory) -> Judgement:
+        """Step scores and their reduction; what can't be judged is a failure."""
         steps = trajectory.steps
         if not steps:
             return failed("nothing was written that could be judged", self.source)

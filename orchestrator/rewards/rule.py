@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import ClassVar, Literal
@@ -24,10 +24,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
+from branchwise.orchestrator.core.judgement import Judgement, Scale, failed, judged
 from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.rewards.bases import Pure
 from branchwise.orchestrator.rewards.reducers import Reducer, reduced
 
 Verdict = float | Mapping[str, float]
@@ -51,25 +51,13 @@ class Options(JudgingOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Pure[Options]):
     """A reward model over a function."""
 
-    options: Options
     function: Callable[[Trajectory], Verdict]
 
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """The function's verdict on each."""
-        return [self._judged(each) for each in trajectories]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """A rule uses no model."""
-        return NOTHING
-
-    def _judged(self, trajectory: Trajectory) -> Judgement:
+    def score_one(self, trajectory: Trajectory) -> Judgement:
+        """The function's verdict."""
         try:
             verdict = self.function(trajectory)
         except Exception as error:

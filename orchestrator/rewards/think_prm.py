@@ -17,7 +17,6 @@ Khalifa et al. 2025, "Process Reward Models That Think", arXiv 2504.16828.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from statistics import fmean
@@ -26,7 +25,7 @@ from typing import ClassVar, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import BackendError
-from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.judgement import Judgement, failed, judged
 from branchwise.orchestrator.core.labels import UNDECIDED, label_chance
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.placeholders import Placeholders
@@ -43,6 +42,7 @@ from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards.bases import Single
 from branchwise.orchestrator.rewards.step_verdicts import PROMPT, first_wrong, numbered, shares, verdicts
 
 OPENER: Final = "Let's verify step by step:"
@@ -106,19 +106,10 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class ThinkPrm:
+class ThinkPrm(Single[Options]):
     """Verifies prefixes and whole solutions."""
 
-    options: Options
     asked: Prompted
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """One probability each; step values where the verdicts are as many as the steps."""
-        return await together([self._score(each) for each in trajectories])
 
     def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
         """All chains and their decisions; a later call's prompt holds the thoughts before it."""
@@ -132,7 +123,8 @@ class ThinkPrm:
         used = self.asked.bound(request, chains * (options.rounds + 1), more + thoughts)
         return replace(used, completion_tokens=chains * options.max_tokens)
 
-    async def _score(self, trajectory: Trajectory) -> Judgement:
+    async def score_one(self, trajectory: Trajectory) -> Judgement:
+        """One probability; step values where the verdicts are as many as the steps."""
         chains = await together([self._decided(trajectory, number) for number in range(self.options.chains)])
         scores = [chain.score for chain in chains if chain.score is not None]
         if not scores:

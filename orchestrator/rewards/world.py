@@ -10,7 +10,6 @@ that world could have.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -19,7 +18,7 @@ from pydantic import Field
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source, failed, judged
 from branchwise.orchestrator.core.options import JudgingOptions, Parts
 from branchwise.orchestrator.core.trajectory import Trajectory
-from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.rewards.bases import Pure
 
 
 class Options(JudgingOptions):
@@ -33,24 +32,11 @@ class Options(JudgingOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class WorldReward:
+class WorldReward(Pure[Options]):
     """A reward model that reads what the world gave."""
 
-    options: Options
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
-
-    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
-        """The discounted sum of each trajectory's rewards."""
-        return [self._judged(each) for each in trajectories]
-
-    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
-        """No model, nothing."""
-        return NOTHING
-
-    def _judged(self, trajectory: Trajectory) -> Judgement:
+    def score_one(self, trajectory: Trajectory) -> Judgement:
+        """The discounted sum of its rewards."""
         rewards = [step.reward for step in trajectory.steps if step.reward is not None]
         if len(rewards) < len(trajectory.steps):
             return failed("not every step was acted out in a world", self.source)

@@ -99,5 +99,5 @@ def test_agrees_with_the_grammar_of_the_task(seed: int, length: int, errors: lis
         left, _, result = steps[index % length].partition("=")
         steps[index % length] = f"{left}={int(result) + error}"
     reward = build(Options(), PARTS)
-    judgement = reward._judged(Trajectory(problem(chain.text), tuple(map(Step, steps))))
+    judgement = reward.score_one(Trajectory(problem(chain.text), tuple(map(Step, steps))))
     assert judgement.step_values == tuple(map(float, step_is_right(chain.text, steps)))
