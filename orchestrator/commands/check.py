@@ -50,7 +50,10 @@ def _warnings(workflow: Workflow, prediction: Prediction, counted: bool) -> list
         notes.append("prompts are counted without a problem; give --tasks to count them in, and for the total")
     refused = refusal(workflow, prediction)
     if refused is not None:
-        notes.append(f"the hard budget can refuse the very first draw: {refused}; raise it, or use budget.mode=soft")
+        notes.append(
+            f"a hard budget books what a draw may use at most, and has no room for the dearest one: {refused}; "
+            "it may end a search early: raise it, or use budget.mode=soft"
+        )
     return notes
 
 

@@ -38,11 +38,11 @@ def show_table(report: Report) -> None:
 
 
 def warn(report: Report) -> None:
-    """On standard error, of each run of which every judgement was lost: its numbers look like any others."""
+    """On standard error, of each run of which every judgement or every problem was lost, and with what reason."""
     from branchwise.orchestrator.report.terminal import printable
 
     for one in report.strategies:
-        if one.unjudged:
+        if one.unjudged or (one.all_failed and one.notes):
             print(f"branchwise: warning: {printable(f'{one.name}: {one.notes[0]}')}", file=sys.stderr)
 
 

@@ -73,6 +73,11 @@ class Strategy(Shown):
         """True where judgements were asked for and every one was lost."""
         return 0 < self.judgements == self.candidates_lost.get("reward", 0)
 
+    @property
+    def all_failed(self) -> bool:
+        """True where not one problem came to an end without being lost."""
+        return 0 < self.attempted == sum(self.failed.values())
+
     @model_validator(mode="after")
     def _counts_fit(self) -> Strategy:
         if not self.correct <= self.graded <= self.attempted:

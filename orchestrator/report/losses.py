@@ -8,6 +8,7 @@ from typing import Final
 
 from branchwise.orchestrator.core.errors import Failure
 from branchwise.orchestrator.core.result import Result
+from branchwise.orchestrator.core.trajectory import StopReason
 
 LONGEST: Final = 160
 """Characters of a reason."""
@@ -23,7 +24,13 @@ def losses(results: Sequence[Result], judge: str) -> Iterator[str]:
         yield f"{_judgements(len(judgements), made, judge)}; {_reason(judgements)}"
     if others:
         counts = ", ".join(f"{boundary} {count}" for boundary, count in Counter(f.boundary for f in others).items())
-        yield f"lost to failures elsewhere: {counts}; {_reason(others)}"
+        yield f"{_lost(results)}: {counts}; {_reason(others)}"
+
+
+def _lost(results: Sequence[Result]) -> str:
+    """What is said of candidates that were lost: in capitals where no problem was left."""
+    every = all(result.answer is None and result.stop is StopReason.FAILED for result in results)
+    return f"ALL {len(results)} PROBLEMS WERE LOST" if every else "lost to failures elsewhere"
 
 
 def _judgements(lost: int, made: int, judge: str) -> str:

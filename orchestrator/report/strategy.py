@@ -162,7 +162,16 @@ def _notes(manifest: Manifest, started: int, graded: Graded) -> list[str]:
         notes.append(f"{missing} of {missing + len(graded)} problems are not finished: the run can be resumed")
     starved = sum(1 for result, outcome in graded if outcome is None and result.stop.is_budget)
     if starved:
-        notes.append(f"for {starved} problems nothing could be drawn, the budget was used up; they are not graded")
+        notes.append(f"for {starved} problems a budget ended before an answer could be kept; they are not graded")
+    ended = [result for result, outcome in graded if outcome is not None and result.stop.is_budget]
+    if ended:
+        notes.append(f"a budget ended the search for {len(ended)} of {len(graded)} problems")
+    judging = any(node.reward for node in manifest.nodes.values())
+    unseen = sum(1 for result in ended if judging and result.answer is not None and not result.judgements)
+    if unseen:
+        notes.append(
+            f"{unseen} of these answers were chosen without a single judgement: they are not the reward's choice"
+        )
     if _limits(manifest, "run") and any(result.stop.is_budget for result, _ in graded):
         notes.append("a budget of the whole run came to its end: which problems it cut short depends on timing")
     late = sum(1 for result, _ in graded if result.stop is StopReason.BUDGET_SECONDS)

@@ -143,6 +143,15 @@ async def test_what_the_judge_said_stands_in_the_tree_cut_where_it_is_very_long(
     assert report.trees[0].nodes[0].rationale is None
 
 
+async def test_answers_that_a_budget_left_unjudged_are_told_of(tmp_path: Path) -> None:
+    plan = workflow(reward={"kind": "judge", "model": "judge"})
+    plan["models"]["judge"] = {"kind": "scripted", "answers": ["Score: 9"]}
+    plan["budget"] = {"run": {"roles": {"verifier": {"calls": 4}}}, "mode": "soft"}
+    (one,) = (await ran(tmp_path / "r", plan=plan, concurrency=1)).strategies
+    assert one.judgements < 12
+    assert any("were chosen without a single judgement" in note for note in one.notes)
+
+
 async def test_an_oracle_is_called_one(tmp_path: Path) -> None:
     report = await ran(tmp_path / "r", plan=workflow("oracle"))
     assert report.strategies[0].reward_kind == "oracle"
@@ -153,6 +162,10 @@ async def test_lost_problems_are_not_graded_and_named_by_their_boundary(tmp_path
     (one,) = report.strategies
     assert (one.attempted, one.graded, one.failed) == (3, 0, {"backend": 3})
     assert one.candidates_lost == {"backend": 12}
+    assert (one.all_failed, one.notes) == (
+        True,
+        ("ALL 3 PROBLEMS WERE LOST: backend 12; most often (12): gone",),
+    )
     assert one.accuracy is None
     assert all(row.correct is None for row in report.rows)
     assert report.rows[0].failures[0].message == "gone"
@@ -163,7 +176,8 @@ async def test_what_a_runs_budget_starved_is_not_graded_but_what_it_cut_short_is
     report = await ran(tmp_path / "r", plan=plan, concurrency=1)
     (one,) = report.strategies
     assert (one.attempted, one.graded) == (3, 2)
-    assert any("nothing could be drawn" in note for note in one.notes)
+    assert any("for 1 problems a budget ended before an answer could be kept" in note for note in one.notes)
+    assert "a budget ended the search for 1 of 3 problems" in one.notes
     assert any("depends on timing" in note for note in one.notes)
     assert one.tokens[0].paid.calls == 6
 
