@@ -13,7 +13,7 @@ from typing import Any
 import networkx
 
 from branchwise.orchestrator.core.errors import ConfigError
-from branchwise.orchestrator.core.options import JudgingOptions, Options, each_part, own_needs
+from branchwise.orchestrator.core.options import JudgingOptions, Options, Price, each_part, own_needs
 from branchwise.orchestrator.core.request import Capabilities
 from branchwise.orchestrator.core.roles import Task
 from branchwise.orchestrator.core.suggesting import suggestion
@@ -42,7 +42,15 @@ def validate(loaded: Loaded, task: Task | None = None) -> None:
     With the task it is also known whether the searches are to act in a world.
     """
     workflow, world = loaded.workflow, getattr(task, "world", None)
-    rules = (_wrong_names, _wrong_pairings, _wrong_roles, _wrong_policies, _wrong_tournaments, _wrong_servers)
+    rules = (
+        _wrong_names,
+        _wrong_pairings,
+        _wrong_roles,
+        _wrong_money,
+        _wrong_policies,
+        _wrong_tournaments,
+        _wrong_servers,
+    )
     found = [*_wrong_needs(loaded, world), *(wrong for rule in rules for wrong in rule(workflow))]
     unfit = [*speechless(workflow), *(misfits(workflow, world) if task is not None else ())]
     found += [Wrong(place, message) for place, message in unfit]
@@ -218,6 +226,20 @@ def _wrong_roles(workflow: Workflow) -> Iterator[Wrong]:
             if role not in roles:
                 message = f"nobody has this role{suggestion(role, sorted(set(roles)))}"
                 yield Wrong(("budget", scope, "roles", role), message)
+
+
+def _wrong_money(workflow: Workflow) -> Iterator[Wrong]:
+    """A limit in money would never bind where nothing costs any."""
+    if any(options.price != Price() for options in workflow.models.values()):
+        return
+    for scope in ("run", "problem", "branch"):
+        limits = getattr(workflow.budget, scope)
+        if limits.money is not None:
+            yield Wrong(
+                ("budget", scope, "money"), "no model has a price, so this binds nothing: write models.NAME.price"
+            )
+        for role in (role for role, own in limits.roles.items() if own.money is not None):
+            yield Wrong(("budget", scope, "roles", role, "money"), "no model has a price, so this binds nothing")
 
 
 def _wrong_tournaments(workflow: Workflow) -> Iterator[Wrong]:

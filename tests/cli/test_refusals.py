@@ -113,6 +113,14 @@ def test_a_reward_that_reads_texts_of_a_model_that_scores(shell: Shell, reward: 
     assert refused.err.count("lacks") == 1
 
 
+@pytest.mark.parametrize("limit", ["run.money=2", "problem.policy.money=1"])
+def test_a_limit_in_money_where_nothing_costs_any(shell: Shell, limit: str) -> None:
+    arguments = ("run", shell.workflow(), "--tasks", shell.questions(), "--out", "r", "--budget", limit)
+    shell(*arguments).refused("budget.", "money", "no model has a price")
+    assert not (shell.folder / "r").exists()
+    assert shell(*arguments, "--set", "models.m.price.prompt=1").code == 0
+
+
 def test_a_policy_that_can_only_score(shell: Shell) -> None:
     model = 'm: {kind: vllm_server, url: "http://localhost:1/v1", model: m, runner: pooling}'
     text = shell.workflow().read_text().splitlines()
