@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
+from typing import SupportsIndex
 
 from branchwise.orchestrator.backends.listening import version_of
 from branchwise.orchestrator.backends.outage import Outage
@@ -21,7 +22,7 @@ from branchwise.orchestrator.backends.stack import outage_of, stacked
 from branchwise.orchestrator.core.answers import to_answer
 from branchwise.orchestrator.core.budget import Budget
 from branchwise.orchestrator.core.decisions import Decision
-from branchwise.orchestrator.core.errors import ConfigError, Suspended
+from branchwise.orchestrator.core.errors import BoundaryError, ConfigError, Suspended
 from branchwise.orchestrator.core.events import Event, RunFinished, RunStarted
 from branchwise.orchestrator.core.expansion import Answer
 from branchwise.orchestrator.core.options import ModelOptions, Parts
@@ -30,7 +31,7 @@ from branchwise.orchestrator.core.record import SearchRecord
 from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.roles import Backend, Grade, Task
 from branchwise.orchestrator.core.stated import final_answer
-from branchwise.orchestrator.core.together import arrived
+from branchwise.orchestrator.core.together import arrived, bare
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.world import World
 from branchwise.orchestrator.engine.batch import run_batch
@@ -72,9 +73,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("concurrency", 1), ("limit", 1)):
-            value = getattr(self, name)
-            if (value is None and name != "limit") or (value is not None and value < least):
-                raise ConfigError(f"{name} is a whole number of at least {least}, not {value!r}")
+            if (value := getattr(self, name)) is not None or name != "limit":
+                check_whole(name, value, least)
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """ConfigError where a setting is no whole number, or below the least."""
+    if not isinstance(value, SupportsIndex) or value.__index__() < least:
+        raise ConfigError(f"{name} is a whole number of at least {least}, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,8 @@ def as_task(problems: Task | Iterable[Problem | str], limit: int | None = None) 
         raise ConfigError("problems is a list of problems, write [...] around a single one")
     if not isinstance(problems, Iterable):
         return problems
+    if limit is not None:
+        check_whole("limit", limit, 1)
     given = tuple(
         problem(one, f"problem-{number}") if isinstance(one, str) else one
         for number, one in enumerate(islice(problems, limit))
@@ -142,7 +150,7 @@ class Session:
 
         async def graded(episode: Episode) -> Result:
             result = await solve(episode)
-            grade = await arrived(self.task.grade(episode.problem.id, result.answer))
+            grade = await self._graded(episode.problem.id, result.answer)
             failures = result.failures + ((grade.failure,) if grade.failure is not None else ())
             result = replace(result, grade=grade, failures=failures)
             return self._with_record(result, Trajectory(episode.problem))
@@ -156,6 +164,13 @@ class Session:
             self.run.notify(RunFinished(suspended=True))
             raise
         self.run.notify(RunFinished())
+
+    async def _graded(self, problem_id: str, answer: str | None) -> Grade:
+        """The task's verdict; none, with the failure, where its grader broke."""
+        try:
+            return await bare(arrived(self.task.grade(problem_id, answer)))
+        except BoundaryError as error:
+            return Grade(None, failure=error.failure())
 
     def finished(self) -> Iterator[Result]:
         """The results on record."""

@@ -5,7 +5,8 @@
    says so, at the step limit, or where the policy itself ends.
 3. A draw to the end alternates 1 and 2; action n of it has a seed of its own, made of the draw's.
 
-A world that breaks costs the draw that was under way in it.
+A world that breaks costs the draw that was under way in it. One that a budget cuts short, or a prompt that got too
+long, keeps the steps that were done.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from branchwise.orchestrator.core.seeds import SEED_SPACE, seed_for
 from branchwise.orchestrator.core.trajectory import Step, StopReason
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.core.world import Observation
+from branchwise.orchestrator.engine.refusals import budget_stop
 from branchwise.orchestrator.engine.worlds import Worlds
 
 ACTABLE = (None, StopReason.ANSWERED)
@@ -82,6 +84,10 @@ class Acting:
                 if not steps:
                     raise
                 return Reply(steps, StopReason.CONTEXT_OVERFLOW)
+            except BudgetRefused as refused:
+                if not steps:
+                    raise
+                return Reply(steps, budget_stop(refused))
             steps += reply.steps
             if reply.stop is not None:
                 return replace(reply, steps=steps)

@@ -26,10 +26,11 @@ from branchwise.orchestrator.core.roles import Pair, PairJudge
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.seeds import chance
 from branchwise.orchestrator.core.selection import Selection, Votes
+from branchwise.orchestrator.core.together import bare
 from branchwise.orchestrator.core.tournaments import Match, Rule, Tournament, comparisons, new_tournament
 from branchwise.orchestrator.core.trajectory import StopReason
 from branchwise.orchestrator.core.usage import NOTHING, Usage
-from branchwise.orchestrator.engine.expand import budget_stop
+from branchwise.orchestrator.engine.refusals import budget_stop
 
 ROLE = "judge"
 
@@ -148,7 +149,7 @@ class Contested:
         tally = Tally()
         try:
             with scope(role=ROLE, tally=tally):
-                judgement = _only(await self.contest.judge.compare([pair]))
+                judgement = _only(await bare(self.contest.judge.compare([pair])))
         except BudgetRefused as refused:
             self.stop = budget_stop(refused)
             return None

@@ -4,8 +4,9 @@
 2. Ask for expansions while there is room, and start a task for each. Room is logical: a fixed window less the
    tickets not yet committed, so slow servers delay work but never change what is asked.
 3. Commit outcomes in ticket order (or, if so chosen, in order of arrival): record, then tell, then ask again.
-4. When the search is finished, cancel the tickets that are out; they are never told. A budget that refuses,
-   or a deadline, ends the asking; what is out is committed as far as it comes.
+4. When the search is finished, cancel the tickets that are out; they are never told, even if they had arrived, and
+   what they used is charged. A budget that refuses, or a deadline, ends the asking; what is out is committed as far
+   as it comes.
 
 Stops are decided at commit, so one seed gives one tree whatever the order in which answers arrive.
 """
@@ -26,8 +27,8 @@ from branchwise.orchestrator.core.record import ask_again
 from branchwise.orchestrator.core.roles import Search
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.trajectory import StopReason
-from branchwise.orchestrator.engine.expand import budget_stop
 from branchwise.orchestrator.engine.purse import Purse, UsageByRole
+from branchwise.orchestrator.engine.refusals import budget_stop
 from branchwise.orchestrator.journal.decisions import DecisionLog
 
 Order = Literal["ticket", "arrival"]
@@ -52,6 +53,7 @@ class Driver:
     _out: dict[int, Expansion] = field(default_factory=dict)
     _tasks: dict[int, asyncio.Task[Outcome | None]] = field(default_factory=dict)
     _missing: dict[int, NotOnRecord] = field(default_factory=dict)
+    _untold: Tally = field(default_factory=Tally)
     _arrived: deque[int] = field(default_factory=deque)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _closing: StopReason | None = None
@@ -64,11 +66,10 @@ class Driver:
         """Drive the search to its end and say why it ended. Suspended where the run was asked to stop."""
         for decision in self.log.replay():
             self._unbooked = None
-            self._replay(decision)
+            self._apply(decision)
             self.notify(decision)
         if self._unbooked is not None:  # the record ends between the asking and the refusal
-            self._record(self._unbooked)
-            self._replay(self._unbooked)
+            self._decide(self._unbooked)
         if self.reason is None:
             await self._live()
         if self._suspended:
@@ -76,13 +77,13 @@ class Driver:
         assert self.reason is not None
         return self.reason
 
-    # -- replay ------------------------------------------------------------------------------------------
+    # -- decisions, new or on record ---------------------------------------------------------------------
 
-    def _replay(self, decision: Decision) -> None:
+    def _apply(self, decision: Decision) -> None:
         match decision:
             case Asked():
                 ask_again(self.search, decision)
-                self._book(decision.expansions)
+                self._unbooked = self._book(decision.expansions)  # the record's next line says so, if there is one
                 self._asked_since_tell = True
             case Told(outcome):
                 del self._out[outcome.ticket]
@@ -103,15 +104,21 @@ class Driver:
                 if self.purse is not None:
                     self.purse.charge(usage)
 
-    def _book(self, expansions: tuple[Expansion, ...]) -> None:
+    def _decide(self, decision: Decision) -> None:
+        """Record a decision, then act upon it."""
+        self._record(decision)
+        self._apply(decision)
+
+    def _book(self, expansions: tuple[Expansion, ...]) -> Refused | None:
+        """Book tickets in their order, as far as there is budget; the refusal of the others."""
         self._out |= {expansion.ticket: expansion for expansion in expansions}
         for index, expansion in enumerate(expansions):
             if self.purse is not None:
                 try:
                     self.purse.book(expansion)
-                except BudgetRefused as refused:  # the record's next line says so, if there is one
-                    self._unbooked = Refused(tuple(e.ticket for e in expansions[index:]), budget_stop(refused))
-                    break
+                except BudgetRefused as refused:
+                    return Refused(tuple(e.ticket for e in expansions[index:]), budget_stop(refused))
+        return None
 
     # -- live --------------------------------------------------------------------------------------------
 
@@ -119,7 +126,7 @@ class Driver:
         left = self.seconds_left()
         if left is not None and left <= 0:  # nothing is sent for a search whose time was up before it went on
             self._closing = StopReason.BUDGET_SECONDS
-            self._settle_cancelled(self._stop())
+            self._stop()
             return
         async with asyncio.TaskGroup() as group:
             alarm = None if left is None else asyncio.get_running_loop().call_later(left, self._time_is_up)
@@ -138,11 +145,11 @@ class Driver:
                 if self._suspended:
                     await self._rest()
                     return
-                stopped = self._stop()
+                self._stop()
             finally:
                 if alarm is not None:
                     alarm.cancel()
-        self._settle_cancelled(stopped)
+        self._settle_untold()
 
     def _ask(self, group: asyncio.TaskGroup) -> None:
         """Ask for as much as there is room for, book it, start it."""
@@ -154,16 +161,12 @@ class Driver:
         if not expansions:
             return
         self._record(Asked(room, expansions))
-        for index, expansion in enumerate(expansions):
-            if self.purse is not None:
-                try:
-                    self.purse.book(expansion)
-                except BudgetRefused as refused:
-                    self._closing = budget_stop(refused)
-                    self._record(Refused(tuple(e.ticket for e in expansions[index:]), self._closing))
-                    return
-            self._out[expansion.ticket] = expansion
-            self._start(group, expansion)
+        refused = self._book(expansions)
+        if refused is not None:
+            self._decide(refused)
+        for expansion in expansions:
+            if expansion.ticket in self._out:
+                self._start(group, expansion)
 
     def _start(self, group: asyncio.TaskGroup, expansion: Expansion) -> None:
         task = group.create_task(self._work(expansion))
@@ -172,7 +175,7 @@ class Driver:
 
     async def _work(self, expansion: Expansion) -> Outcome | None:
         try:
-            with scope(tally=self.cancelled):
+            with scope(tally=self._untold):
                 return await self.expand(expansion)
         except Suspended:
             return None
@@ -218,17 +221,19 @@ class Driver:
         """Record, then tell, then ask again."""
         outcome = self._tasks.pop(ticket).result()
         assert outcome is not None
-        del self._out[ticket]
-        self._record(Told(outcome))
-        self._tell(outcome)
+        self._decide(Told(outcome))
         self._ask(group)
 
     def _commit_arrived(self, group: asyncio.TaskGroup) -> None:
         """Time is up: what has arrived out of order was paid for and is told all the same."""
         for ticket in list(self._out):
-            task = self._tasks[ticket]
-            if task.done() and not task.cancelled() and task.result() is not None and not self.search.finished:
+            if self._landed(ticket) is not None and not self.search.finished:
                 self._commit(ticket, group)
+
+    def _landed(self, ticket: int) -> Outcome | None:
+        """What a ticket came home with; None where it is out, was cancelled or rests, or an error is on its way."""
+        task = self._tasks[ticket]
+        return task.result() if task.done() and not task.cancelled() and task.exception() is None else None
 
     def _tell(self, outcome: Outcome) -> None:
         self._settle(outcome.ticket, outcome.usage)
@@ -242,25 +247,25 @@ class Driver:
 
     # -- the end -----------------------------------------------------------------------------------------
 
-    def _stop(self) -> Stopped:
-        """Decide why it ended, record it, and cancel what is out."""
-        stopped = Stopped(self._closing or _natural_end(self.search, self._lost), tuple(self._out))
-        self.reason = stopped.reason
-        self._record(stopped)
-        for ticket in stopped.cancelled:
-            if ticket in self._tasks:
-                self._tasks[ticket].cancel()
-        return stopped
+    def _stop(self) -> None:
+        """Decide why it ended, and cancel what is out. What has come home by now is known: a kill can't lose it."""
+        self._decide(Stopped(self._closing or _natural_end(self.search, self._lost), tuple(self._out)))
+        self._settle_untold()
+        for task in self._tasks.values():
+            task.cancel()
 
-    def _settle_cancelled(self, stopped: Stopped) -> None:
-        for ticket in stopped.cancelled:
-            self._settle(ticket)
-        if not stopped.cancelled:
-            return
-        usage = tuple(sorted(self.cancelled.by_role.items()))
-        self._record(Settled(usage))
-        if self.purse is not None:
-            self.purse.charge(usage)
+    def _settle_untold(self) -> None:
+        """Charge what tickets used that are never told: they came home too late, or have stopped since."""
+        for ticket in list(self._tasks):
+            outcome = self._landed(ticket)
+            if outcome is not None:
+                del self._tasks[ticket]
+                for role, used in outcome.usage:
+                    self._untold.add(role, used)
+        usage = tuple(sorted(self._untold.by_role.items()))
+        self._untold.by_role.clear()
+        if usage:
+            self._decide(Settled(usage))
 
     async def _rest(self) -> None:
         """Let every call in flight come to its end, so that nothing paid for is lost."""

@@ -15,7 +15,7 @@ from typing import Literal, cast
 
 from branchwise.orchestrator.core.budget import Account, Tally
 from branchwise.orchestrator.core.decisions import Decision, Told
-from branchwise.orchestrator.core.errors import BudgetRefused, Failure
+from branchwise.orchestrator.core.errors import AgentFormatError, BudgetRefused, Failure
 from branchwise.orchestrator.core.events import Decided
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Price
@@ -26,6 +26,7 @@ from branchwise.orchestrator.core.roles import Agent, Recommending, Reply, View
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.core.seeds import seed_for
 from branchwise.orchestrator.core.selection import Rule, Selection, select
+from branchwise.orchestrator.core.together import bare
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.contest import Contest, Contested
 from branchwise.orchestrator.engine.driver import Driver
@@ -76,7 +77,7 @@ class Episode:
     judgements: int = 0
     opened: AsyncExitStack = field(default_factory=AsyncExitStack)
     outlook: Outlook = field(default_factory=Outlook)
-    _branches: dict[int, Account] = field(default_factory=dict)
+    _branches: dict[tuple[str, int], Account] = field(default_factory=dict)
     _worlds: Worlds | None = None
 
     def __post_init__(self) -> None:
@@ -97,7 +98,7 @@ class Episode:
             self._log(plan.node, root),
             plan.window,
             plan.order,
-            self._purse(plan.means),
+            self._purse(plan),
             lambda: self.run.seconds_left(self.problem.id),
             lambda decision: self._decided(plan.node, decision, record),
         )
@@ -129,19 +130,24 @@ class Episode:
     async def ask(self, node: str, agent: Agent, view: View, role: str, price: Price) -> Reply:
         """One reply of one agent. BoundaryError or BudgetRefused where there is none."""
         tally, left = Tally(), self.run.seconds_left(self.problem.id)
+        limit = asyncio.timeout(left)
         if left is not None and left <= 0:
             raise BudgetRefused("time", "seconds", 0.0, 0.0)
         reservation = self.account.reserve(price.bound(agent.bound(view)), role, until=self.run.account)
         try:
             with self._scope(node, role=role, tally=tally):
-                async with asyncio.timeout(left):
-                    (reply,) = await agent.reply(view)
+                async with limit:
+                    replies = await bare(agent.reply(view))
         except TimeoutError:
+            if not limit.expired():  # the agent's own: a defect, as in a search
+                raise
             raise BudgetRefused("time", "seconds", 0.0, 0.0) from None
         finally:
             reservation.settle(tally.total)
             self.drawn.merge(tally)
-        return reply
+        if len(replies) != 1:
+            raise AgentFormatError(f"{len(replies)} replies to 1 draw")
+        return replies[0]
 
     def seed(self, visit: int, role: str) -> int:
         """The seed of an agent's draw at its n-th visit."""
@@ -194,12 +200,13 @@ class Episode:
         branch = Account("branch", self.run.budget.branch, parent=self.account)
         return branch.bounded(until=self.run.account)
 
-    def _purse(self, means: Means) -> Purse | None:
+    def _purse(self, plan: SearchPlan) -> Purse | None:
         if not self._bounded:
             return None
-        return Purse(self.account, self._branch, self.run.account, lambda expansion: bound_of(expansion, means))
+        branch = partial(self._branch, plan.node)
+        return Purse(self.account, branch, self.run.account, lambda expansion: bound_of(expansion, plan.means))
 
-    def _branch(self, sibling: int) -> Account:
-        budget = self.run.budget
-        name = f"branch {sibling}"
-        return self._branches.setdefault(sibling, Account(name, budget.branch, budget.mode, self.account))
+    def _branch(self, node: str, sibling: int) -> Account:
+        """The account of a root's child, in one search: a node that is entered again has another name."""
+        budget, key = self.run.budget, (node, sibling)
+        return self._branches.setdefault(key, Account(f"branch {sibling}", budget.branch, budget.mode, self.account))

@@ -18,8 +18,9 @@ from branchwise.orchestrator.core.errors import (
     ContextOverflow,
     Failure,
     RewardFailure,
+    Suspended,
 )
-from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.judgement import Judgement, failed
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.roles import Agent, Answering, Reply, RewardModel, View
@@ -29,6 +30,7 @@ from branchwise.orchestrator.core.together import arrived, bare, together
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.engine.acting import Acting
+from branchwise.orchestrator.engine.refusals import budget_stop
 from branchwise.orchestrator.engine.worlds import Worlds
 
 
@@ -83,7 +85,7 @@ async def expand(expansion: Expansion, means: Means) -> Outcome:
                 candidates = await _grow(expansion, means, refusals)
             else:  # one request a child, so that each is scored when it arrives
                 candidates = await _grow_singly(expansion, means, refusals)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, Suspended):
         if outer is not None:  # what a cancelled ticket used is told to whoever cancelled it
             outer.merge(tally)
         raise
@@ -116,12 +118,13 @@ async def _grow(expansion: Expansion, means: Means, refusals: list[StopReason]) 
     if len(replies) != expansion.count:
         failure = AgentFormatError(f"{len(replies)} replies to {expansion.count} draws").failure()
         return [_lost(parent, k, failure) for k in siblings]
+    refusals += [reply.stop for reply in replies if reply.stop is not None and reply.stop.is_budget]
     grown = [await _child(parent, reply, k, means) for k, reply in zip(siblings, replies, strict=True)]
     return await _judge(grown, means, refusals) if expansion.judge else grown
 
 
 async def _judge(children: list[Candidate], means: Means, refusals: list[StopReason]) -> list[Candidate]:
-    grown = [candidate for candidate in children if candidate.failure is None]
+    grown = [candidate for candidate in children if _whole(candidate)]
     if means.reward is None or not grown:
         return children
     try:
@@ -135,7 +138,12 @@ async def _judge(children: list[Candidate], means: Means, refusals: list[StopRea
     except BoundaryError as error:
         judgements = [failed(str(error), means.reward.source) for _ in grown]
     verdicts = iter(judgements)
-    return [child if child.failure is not None else _judged(child, next(verdicts)) for child in children]
+    return [_judged(child, next(verdicts)) if _whole(child) else child for child in children]
+
+
+def _whole(candidate: Candidate) -> bool:
+    """Neither lost to a failure nor cut short by a budget: the others are not judged."""
+    return candidate.alive or candidate.done
 
 
 def view_of(expansion: Expansion, means: Means) -> View:
@@ -147,18 +155,23 @@ def view_of(expansion: Expansion, means: Means) -> View:
     return View(stem, seed, expansion.count, expansion.to_end, expansion.temperature, draft, first=expansion.first)
 
 
-def budget_stop(refused: BudgetRefused) -> StopReason:
-    """The stop reason of a refusal."""
-    return StopReason(f"budget_{refused.resource}")
-
-
 async def _child(parent: Trajectory, reply: Reply, sibling: int, means: Means) -> Candidate:
     if reply.failure is not None:
         return _lost(parent, sibling, reply.failure)
     trajectory = parent.extend(reply.steps, sibling, reply.stop)
-    answer = await arrived(means.answer(trajectory)) if trajectory.terminal else None
+    try:
+        answer = await _answer(trajectory, means)
+    except BoundaryError as error:
+        return _lost(parent, sibling, error.failure())
     reward = reply.steps[-1].reward if reply.steps else None
     return Candidate(trajectory, answer, parent_steps=len(parent.steps), key=reply.key, reward=reward)
+
+
+async def _answer(trajectory: Trajectory, means: Means) -> Answer | None:
+    """The answer that a trajectory states at its end; one that a budget cut short has not come to it."""
+    if trajectory.stop is None or trajectory.stop.is_budget:
+        return None
+    return await bare(arrived(means.answer(trajectory)))
 
 
 def _judged(candidate: Candidate, judgement: Judgement) -> Candidate:

@@ -3,7 +3,8 @@
 1. Before a ticket is started, the most that each of its children can use is booked with the child's branch
    and the problem, or the ticket is refused.
 2. When the ticket is committed, what it used is settled, shared evenly among its children.
-3. What cancelled tickets used is charged once they have stopped, so that it is missing from the next node's.
+3. What tickets used that are never told is charged at the end, once they have stopped, so that it is missing from the
+   next node's.
 """
 
 from __future__ import annotations

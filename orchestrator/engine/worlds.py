@@ -10,24 +10,28 @@
 5. What an action brings in a repeatable world is not found out twice, as long as it is remembered.
 6. A world that is not repeatable is never taken anywhere by replay, and each of its steps is on record from before it
    begins: one that was begun and not ended is a failure on resume.
+7. An instance that can't be closed is told of and left: nobody goes on in it, so nothing is lost by it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from branchwise.orchestrator.core.errors import EnvironmentFailure
 from branchwise.orchestrator.core.roles import Environment, Restorable
+from branchwise.orchestrator.core.together import bare
 from branchwise.orchestrator.core.trajectory import Step
 from branchwise.orchestrator.core.world import Observation, World
 
 Path = tuple[str, ...]
 START: Path = ()
+_log = logging.getLogger(__name__)
 
 
 class Effects(Protocol):
@@ -96,9 +100,10 @@ class Worlds:
         return observation
 
     async def aclose(self) -> None:
-        """Close every instance."""
-        while self._live:
-            await self._live.pop().environment.aclose()
+        """Close every instance, also where one of them raises or is cancelled."""
+        async with AsyncExitStack() as closing:
+            while self._live:
+                closing.push_async_callback(_shut, self._live.pop())
 
     # -- going there -------------------------------------------------------------------------------------
 
@@ -142,9 +147,15 @@ class Worlds:
         return next((one for one in self._idle if one.path == path), None)
 
     async def _close(self, live: _Live) -> None:
+        """Close an idle instance. Cancelled meanwhile it may still be open: it is kept, to be closed again."""
         self._idle.remove(live)
+        live.path = None
+        try:
+            await _shut(live)
+        except BaseException:
+            self._idle.append(live)
+            raise
         self._live.remove(live)
-        await live.environment.aclose()
 
     async def _bring(self, live: _Live, steps: tuple[Step, ...]) -> None:
         path = _path(steps)
@@ -187,6 +198,13 @@ class Worlds:
         while len(self._seen) > self._kept + 1:
             oldest = next(way for way in self._seen if way != START)
             del self._seen[oldest]
+
+
+async def _shut(live: _Live) -> None:
+    try:
+        await bare(live.environment.aclose())
+    except EnvironmentFailure as error:
+        _log.warning("a world could not be closed: %s", error)
 
 
 def _path(steps: tuple[Step, ...]) -> Path:

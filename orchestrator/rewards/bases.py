@@ -1,9 +1,10 @@
-"""Bases: what reward models have in common that judge each trajectory by itself.
+"""Bases: what reward models have in common.
 
-* A ``Single`` asks models, about all trajectories at the same time.
-* A ``Pure`` asks none: it reckons, and is free.
+* Each has its options, which say where its judgements come from.
+* A ``Single`` judges each trajectory by itself and asks models, about all of them at the same time.
+* A ``Pure`` does, too, but asks none: it reckons, and is free.
 
-Each of them has its options, and one method of its own, ``score_one``. What is made of other rewards: wrapping.py.
+A single or a pure one has one method of its own, ``score_one``. What is made of other rewards: wrapping.py.
 """
 
 from __future__ import annotations
@@ -23,14 +24,19 @@ O = TypeVar("O", bound=JudgingOptions)  # noqa: E741
 
 
 @dataclass(frozen=True, slots=True)
-class Single(Generic[O]):
-    """A reward model that asks models about each trajectory by itself; it also has ``bound``."""
+class Base(Generic[O]):
+    """A reward model of these options; it also has ``score`` and ``bound``."""
 
     options: O
 
     @property
     def source(self) -> Source:
         return source_of(self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class Single(Base[O]):
+    """A reward model that asks models about each trajectory by itself; it also has ``bound``."""
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """A judgement each, in order; all are asked for at the same time."""
@@ -42,14 +48,8 @@ class Single(Generic[O]):
 
 
 @dataclass(frozen=True, slots=True)
-class Pure(Generic[O]):
+class Pure(Base[O]):
     """A reward model that asks no model."""
-
-    options: O
-
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """A judgement each, in order."""

@@ -23,8 +23,8 @@ from typing import Any, ClassVar, Final, Generic, Literal, Self
 from pydantic import Field, model_validator
 
 from branchwise.orchestrator.core.errors import BackendError
-from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
-from branchwise.orchestrator.core.options import Parts, source_of
+from branchwise.orchestrator.core.judgement import Judgement, failed, judged
+from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.problem import problem
 from branchwise.orchestrator.core.prompting import SOURCE, Prompted, SamplingOptions, prompted, prompted_needs
@@ -34,6 +34,7 @@ from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards.bases import Base
 from branchwise.orchestrator.rewards.groups import Group, alone, grouped, in_batch, side_by_side
 from branchwise.orchestrator.rewards.votes import HIGHEST, LOWEST, best_votes, put_back, scores_in, summed
 from branchwise.orchestrator.rewards.wrapping import R, inner_reward
@@ -97,16 +98,11 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Grm:
+class Grm(Base[Options[Any]]):
     """Scores groups."""
 
-    options: Options[Any]
     asked: Prompted
     meta: RewardModel | None = None
-
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """The sums of the votes on each; all of a group fail together."""

@@ -22,7 +22,7 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field
 
 from branchwise.orchestrator.core.errors import BackendError
-from branchwise.orchestrator.core.judgement import Judgement, Source, failed, judged
+from branchwise.orchestrator.core.judgement import Judgement, failed, judged
 from branchwise.orchestrator.core.options import Parts
 from branchwise.orchestrator.core.placeholders import Placeholders
 from branchwise.orchestrator.core.prompting import SOURCE, Prompted, SamplingOptions, prompted, prompted_needs
@@ -31,6 +31,7 @@ from branchwise.orchestrator.core.seeds import seed_by_content
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.rewards.bases import Base
 from branchwise.orchestrator.rewards.groups import Group, alone, grouped, in_batch, side_by_side
 from branchwise.orchestrator.rewards.rankings import (
     HIGHEST,
@@ -80,15 +81,10 @@ class Options(SamplingOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Listwise:
+class Listwise(Base[Options]):
     """Scores groups by a principle."""
 
-    options: Options
     asked: Prompted
-
-    @property
-    def source(self) -> Source:
-        return self.options.source
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """A score each, of one call a group."""

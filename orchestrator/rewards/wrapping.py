@@ -5,6 +5,9 @@
 
 A wrapper hands on the step scores that the other reward gave, as it gave them: that one may keep those it has. In a
 panel nobody is shown the others' step scores.
+
+Another reward may be anybody's: one that gives too many judgements or too few is a RewardFailure here, as it is where
+nothing is around it.
 """
 
 from __future__ import annotations
@@ -15,18 +18,18 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
+from branchwise.orchestrator.core.errors import RewardFailure
 from branchwise.orchestrator.core.judgement import Judgement, Scale, Source
-from branchwise.orchestrator.core.options import JudgingOptions, Parts, module_of, source_of
+from branchwise.orchestrator.core.options import JudgingOptions, Parts, module_of
 from branchwise.orchestrator.core.roles import RewardModel
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
+from branchwise.orchestrator.rewards.bases import Base, O
 from branchwise.orchestrator.rewards.reducers import Reducer
 
 R = TypeVar("R", bound=JudgingOptions)
 """The options of the other reward."""
-O = TypeVar("O", bound=JudgingOptions)  # noqa: E741
-"""A reward's own options."""
 
 
 class WrapperOptions(JudgingOptions, Generic[R]):
@@ -46,15 +49,10 @@ class WrapperOptions(JudgingOptions, Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapper(Generic[O]):
+class Wrapper(Base[O]):
     """A reward model around another one."""
 
-    options: O
     reward: RewardModel
-
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """What is made of the other reward's judgements; its failures stay failures."""
@@ -76,15 +74,10 @@ class Wrapper(Generic[O]):
 
 
 @dataclass(frozen=True, slots=True)
-class Panel(Generic[O]):
+class Panel(Base[O]):
     """Reward models that judge the same, and whose verdicts become one."""
 
-    options: O
     members: tuple[RewardModel, ...]
-
-    @property
-    def source(self) -> Source:
-        return source_of(self.options)
 
     async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
         """What all members say of each trajectory, made one."""
@@ -107,10 +100,31 @@ def scale_of(options: JudgingOptions) -> Scale:
     return getattr(options, "scale", "probability")
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A reward model whose judgements are counted: one a trajectory, or RewardFailure."""
+
+    reward: RewardModel
+
+    @property
+    def source(self) -> Source:
+        return self.reward.source
+
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
+        """The reward's judgements."""
+        judgements = await self.reward.score(trajectories)
+        if len(judgements) != len(trajectories):
+            raise RewardFailure(f"{len(judgements)} judgements of {len(trajectories)} trajectories")
+        return judgements
+
+    def bound(self, trajectory: Trajectory, max_new_tokens: int, max_new_steps: int | None = None) -> Usage:
+        """That of the reward."""
+        return self.reward.bound(trajectory, max_new_tokens, max_new_steps)
+
+
 def inner_reward(options: JudgingOptions, parts: Parts) -> RewardModel:
-    """The reward that these options are of."""
-    reward: RewardModel = module_of(options).build(options, parts)
-    return reward
+    """The reward that these options are of, counted."""
+    return Counted(module_of(options).build(options, parts))
 
 
 def reseeded_rewards(options: Sequence[Any], parts: Parts) -> tuple[RewardModel, ...]:

@@ -14,14 +14,12 @@ import math
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
 from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.trajectory import Trajectory
 from branchwise.orchestrator.search.resampling import ZERO, Scheme, log_mean, resample
 
 ROOT = 0
-GREATEST: Final = 1e100
 
 
 @dataclass(slots=True)
@@ -134,9 +132,8 @@ def or_uniform(log_weights: list[float], usable: Iterable[int]) -> list[float]:
 
 
 def score(candidate: Candidate | None) -> float | None:
-    """The value of a candidate, far from overflow; None where there is none."""
-    value = None if candidate is None else candidate.value
-    return None if value is None else min(max(value, -GREATEST), GREATEST)
+    """The value of a candidate; None where there is none."""
+    return None if candidate is None else candidate.value
 
 
 def log_odds(value: float, scale: str) -> float:

@@ -15,10 +15,10 @@ from branchwise.orchestrator.core.events import NodeEntered
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.roles import Agent, View
-from branchwise.orchestrator.core.together import arrived
+from branchwise.orchestrator.core.together import arrived, bare
 from branchwise.orchestrator.core.trajectory import StopReason, Trajectory
 from branchwise.orchestrator.engine.episode import Episode, SearchPlan
-from branchwise.orchestrator.engine.expand import budget_stop
+from branchwise.orchestrator.engine.refusals import budget_stop
 from branchwise.orchestrator.workflow.searching import VISIT
 
 
@@ -82,6 +82,8 @@ def agent_step(name: str, agent: Agent, role: str, price: Price) -> Step:
         )
         try:
             reply = await episode.ask(name, agent, view, role, price)
+            trajectory = view.trajectory.extend(reply.steps, visits[name] - 1, reply.stop)
+            answer = None if reply.route else await bare(arrived(episode.run.answer(trajectory)))
         except BudgetRefused as refused:
             return {"visits": visits, "stop": budget_stop(refused)}
         except BoundaryError as error:  # costs this reply; the draft there was stays the answer
@@ -89,8 +91,6 @@ def agent_step(name: str, agent: Agent, role: str, price: Price) -> Step:
             return {"visits": visits, "stop": StopReason.ANSWERED if draft else StopReason.FAILED}
         if reply.route:
             return {"visits": visits, "feedback": reply.text, "route": reply.route}
-        trajectory = view.trajectory.extend(reply.steps, visits[name] - 1, reply.stop)
-        answer = await arrived(episode.run.answer(trajectory))
         return {"visits": visits, "route": "", "draft": Candidate(trajectory, answer)}
 
     return step

@@ -12,6 +12,7 @@ import pytest
 from branchwise.orchestrator.api import solve_batch, solve_iter
 from branchwise.orchestrator.backends.scripted import ScriptedBackend
 from branchwise.orchestrator.core.decisions import Told
+from branchwise.orchestrator.core.errors import EnvironmentFailure
 from branchwise.orchestrator.core.expansion import Candidate
 from branchwise.orchestrator.core.problem import Problem
 from branchwise.orchestrator.core.request import Request
@@ -143,6 +144,55 @@ async def test_a_hard_budget_holds_even_where_a_world_shows_more_than_it_declare
     assert all(result.usage.tokens <= 20_000 for result in results)
     assert {result.stop for result in results} == {StopReason.BUDGET_TOKENS}
     assert any(result.answer for result in results) == bool(prompt_tokens)
+
+
+def waits(request: Request, seed: int) -> str:
+    """Stays where it is, so that nothing but a limit ends it."""
+    return "Action: wait"
+
+
+@every_world
+@pytest.mark.parametrize(
+    ("budget", "reason"),
+    [
+        ({"run": {"calls": 3}}, StopReason.BUDGET_CALLS),
+        ({"mode": "soft", "run": {"tokens": 1}}, StopReason.BUDGET_TOKENS),
+    ],
+)
+async def test_steps_that_were_done_before_a_budget_ended_the_draw_are_kept(
+    world: World, budget: dict[str, Any], reason: StopReason, tmp_path: Path
+) -> None:
+    task, plan = CorridorTask(world), flow({"kind": "best_of_n", "n": 1}, ACTOR, budget=budget)
+    backend = ScriptedBackend(waits)
+    (result,) = await solve_batch(task, plan, out=tmp_path, backends={"m": backend})
+    (candidate,) = told(result)
+    assert (result.stop, candidate.trajectory.stop) == (reason, reason)
+    assert [step.observation for step in candidate.trajectory.steps] == ["room 0"] * backend.calls
+    assert backend.calls == task.counts["step"] > 0
+    assert (candidate.answer, candidate.judgement, candidate.done) == (None, None, False)
+    assert result.usage.calls == backend.calls
+    again = CorridorTask(world)
+    assert rows(await solve_batch(again, plan, out=tmp_path, backends={"m": backend})) == rows([result])
+
+
+@every_world
+async def test_worlds_that_can_not_be_closed_cost_no_problem(world: World) -> None:
+    class Stuck(Corridor):
+        """A corridor that is gone before it can be closed."""
+
+        async def aclose(self) -> None:
+            raise EnvironmentFailure("gone already")
+
+    class StuckTask(CorridorTask):
+        """Its task."""
+
+        def environment(self, of: Problem) -> Environment:
+            return Stuck(1, self.counts)
+
+    results = await solve_batch(
+        StuckTask(world, 3), flow({"kind": "greedy"}, ACTOR), backends={"m": ScriptedBackend(acts)}
+    )
+    assert [(result.answer, result.failures) for result in results] == [("right", ())] * 3
 
 
 async def test_a_world_that_lists_no_actions_has_nothing_to_choose_from() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,8 @@ from branchwise.orchestrator.core.trajectory import Step, StopReason, Trajectory
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.engine.contest import Contest, Contested
 from branchwise.orchestrator.engine.expand import Means, expand
+from branchwise.orchestrator.rewards import calculator
+from tests.rewards.asking import built
 
 ROOT = Trajectory(problem("a problem"))
 
@@ -64,6 +68,34 @@ async def test_a_reward_that_says_nothing_costs_what_was_judged_with_it(raises: 
     judgements = [candidate.judgement for candidate in outcome.candidates]
     failed = [judgement is not None and judgement.failure is not None for judgement in judgements]
     assert failed == [together, True, together]
+
+
+class Sure(Fickle):
+    """Judges all."""
+
+    async def score(self, trajectories: Sequence[Trajectory]) -> list[Judgement]:
+        return [Judgement(0.5) for _ in trajectories]
+
+
+CALCULATOR = {"kind": "calculator"}
+AROUND: list[dict[str, Any]] = [
+    {"kind": "gated", "reward": CALCULATOR},
+    {"kind": "flipped", "share": 0.5, "reward": CALCULATOR},
+    {"kind": "transformed", "transform": "normalised", "references": [0.0, 1.0], "reward": CALCULATOR},
+    {"kind": "ensemble", "rewards": [CALCULATOR, CALCULATOR]},
+]
+
+
+@pytest.mark.parametrize("options", AROUND, ids=[str(each["kind"]) for each in AROUND])
+async def test_a_reward_that_says_nothing_costs_the_same_with_another_around_it(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [Sure(False), Fickle(False)]  # of an ensemble, the second one judges all
+    monkeypatch.setattr(calculator, "build", lambda *_: members.pop())
+    around = replace(means(False, True), reward=built(**options))
+    outcome = await expand(Expansion(0, ROOT, 3, to_end=True), around)
+    found = [candidate.judgement for candidate in outcome.candidates]
+    assert [each.failure.message for each in found if each and each.failure] == ["2 judgements of 3 trajectories"] * 3
 
 
 @pytest.mark.parametrize("raises", [False, True])

@@ -145,6 +145,14 @@ async def test_a_branch_has_a_budget_of_its_own() -> None:
     assert result.stop is StopReason.BUDGET_CALLS
 
 
+async def test_each_search_of_a_problem_has_branches_of_its_own() -> None:
+    workflow = flow({"kind": "best_of_n", "n": 4}, reward=False, budget={"branch": {"calls": 1}})
+    first = workflow["nodes"]["search"]
+    workflow["nodes"] = {"one": {**first, "next": "two"}, "two": {**first, "algorithm": {**EIGHT}}}
+    result = await solve("p", workflow, backends={"m": noisy()})
+    assert (result.usage.calls, result.stop) == (4 + 8, StopReason.ANSWERED)
+
+
 async def test_a_runs_hard_call_budget_is_kept_and_every_problem_gets_its_best_answer() -> None:
     backend = noisy()
     results = await solve_batch(
@@ -291,6 +299,17 @@ async def test_what_a_cancelled_branch_used_is_missing_from_the_next_nodes_budge
     result = await solve("p", workflow, backends={"m": backend})
     assert result.stop is StopReason.BUDGET_CALLS
     assert result.usage.calls == 10
+
+
+async def test_what_came_home_too_late_to_be_told_is_missing_from_the_next_nodes_budget_too(tmp_path: Path) -> None:
+    workflow = flow(VOTE, reward=False, budget={"problem": {"calls": 10}})
+    first = workflow["nodes"]["search"]
+    again = {**first, "algorithm": {**EIGHT}, "policy": {**first["policy"], "prompt": "again: $problem"}}
+    workflow["nodes"] = {"vote": {**first, "next": "again"}, "again": again}
+    backend = ScriptedBackend(lambda r, s: "answer: 1", delay=lambda r, s: 0.1 if backend.calls == 1 else 0.0)
+    result = await solve("p", workflow, out=tmp_path, backends={"m": backend})
+    assert (backend.calls, result.usage.calls, result.stop) == (10, 10, StopReason.BUDGET_CALLS)
+    assert dict(result.cancelled)["policy"].calls == 4
 
 
 class Closable(ScriptedBackend):

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from functools import partial
+from typing import cast
 
 import pytest
 
@@ -144,6 +145,64 @@ async def test_a_cancelled_step_harms_nobody(world: World) -> None:
     with pytest.raises(asyncio.CancelledError):
         await cancelled
     assert (await of.step(steps, "wait", "")).text == "room 1"
+
+
+class Lasting(Corridor):
+    """A corridor that takes its time to close."""
+
+    async def aclose(self) -> None:
+        await asyncio.sleep(0.01)
+        await super().aclose()
+
+
+async def test_an_instance_whose_closing_was_cancelled_is_closed_again() -> None:
+    counts = Counter[str]()
+    of = Worlds(World(max_instances=1), partial(Lasting, 9, counts))
+    await of.step((), "right", "")
+    cancelled = asyncio.ensure_future(of.step((), "wait", ""))  # closes the one that has gone on
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    assert counts["live"] == 1
+    assert (await of.step((), "wait", "")).text == "room 0"
+    await of.aclose()
+    assert (counts["live"], counts["most"]) == (0, 1)
+
+
+class Sticking(Corridor):
+    """A corridor that can't be closed while another one is open that can."""
+
+    error: Exception = EnvironmentFailure("the server is gone")
+
+    async def aclose(self) -> None:
+        if self.path == ["right"]:
+            raise self.error
+        await super().aclose()
+
+
+async def all_closed(error: Exception) -> Counter[str]:
+    """Counts of a world with three instances, one of which can't be closed."""
+    counts = Counter[str]()
+    of = Worlds(World(max_instances=3), partial(type("Sticks", (Sticking,), {"error": error}), 9, counts))
+    await asyncio.gather(*(of.step((), action, "") for action in ACTIONS))
+    assert counts["live"] == 3
+    try:
+        await of.aclose()
+    finally:
+        assert counts["live"] == 1
+    return counts
+
+
+async def test_an_instance_that_can_not_be_closed_ends_nothing_and_leaves_no_other_open(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await all_closed(EnvironmentFailure("the server is gone"))
+    assert "could not be closed: the server is gone" in caplog.text
+    await all_closed(cast(Exception, ExceptionGroup("in a task group", [EnvironmentFailure("gone too")])))
+    assert "could not be closed: gone too" in caplog.text
+    with pytest.raises(ZeroDivisionError):
+        await all_closed(ZeroDivisionError())
 
 
 class TestWhatMustNotBeRepeated:

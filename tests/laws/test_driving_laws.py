@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from branchwise.orchestrator.core.budget import Account, Limits
 from branchwise.orchestrator.core.decisions import Asked, Decision, Refused, Stopped, Told
-from branchwise.orchestrator.core.expansion import Candidate, Expansion, Outcome
+from branchwise.orchestrator.core.expansion import Answer, Candidate, Expansion, Outcome
 from branchwise.orchestrator.core.options import Options
-from branchwise.orchestrator.core.trajectory import StopReason
+from branchwise.orchestrator.core.trajectory import Step, StopReason
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.engine.driver import Driver
 from branchwise.orchestrator.engine.purse import Purse
 from branchwise.orchestrator.journal.decisions import DecisionLog
-from tests.laws.toy import ROOT, all_settings, grow, new_search
+from tests.laws.toy import ROOT, WRITTEN, all_settings, grow, new_search
 
 Rows = list[tuple[str, str]]
 Expand = Callable[[Expansion], Awaitable[Outcome]]
@@ -136,12 +136,15 @@ async def test_a_refusal_that_did_not_reach_the_record_is_made_again(options: Op
 
 @every_search
 @pytest.mark.parametrize("last", [0, 2, 5])
-async def test_a_budget_that_cuts_an_expansion_short_is_the_last_thing_asked(options: Options, last: int) -> None:
+@pytest.mark.parametrize("kept", [(), (Step("done\n"), Step("before\n"))], ids=["nothing", "steps"])
+async def test_a_budget_that_cuts_an_expansion_short_is_the_last_thing_asked(
+    options: Options, last: int, kept: tuple[Step, ...]
+) -> None:
     async def expand(expansion: Expansion) -> Outcome:
         if expansion.ticket < last:
             return grow(expansion, 0.2)
         stem, siblings = expansion.parent.stem, range(expansion.first, expansion.first + expansion.count)
-        stopped = tuple(Candidate(stem.extend((), k, StopReason.BUDGET_TOKENS)) for k in siblings)
+        stopped = tuple(Candidate(stem.extend(kept, k, StopReason.BUDGET_TOKENS)) for k in siblings)
         return Outcome(expansion.ticket, stopped, refusal=StopReason.BUDGET_TOKENS)
 
     run = await drive(options, expand)
@@ -193,6 +196,52 @@ async def test_what_is_out_when_it_ends_is_cancelled_and_nothing_else(options: O
     assert set(run.told) <= returned
     assert stopped <= set(run.cancelled)
     assert started == returned | stopped
+
+
+@every_search
+@pytest.mark.parametrize("order", ["ticket", "arrival"])
+async def test_all_that_came_home_is_charged_whether_it_was_told_or_not(options: Options, order: str) -> None:
+    latency, home = random.Random(4), set[int]()
+
+    async def expand(expansion: Expansion) -> Outcome:
+        for _ in range(latency.randrange(30)):
+            await asyncio.sleep(0)
+        home.add(expansion.ticket)
+        return grow(expansion)
+
+    budget, problem = purse(10_000)
+    run = await drive(options, expand, order=order, purse=budget)
+    assert problem.spent.calls == len(home)
+    again, told = purse(10_000)
+    await drive(options, nothing_is_drawn, run.rows, order=order, purse=again)
+    assert told.spent == problem.spent
+
+
+async def test_a_kill_while_tickets_are_cancelled_loses_nothing_that_had_come_home() -> None:
+    vote = WRITTEN.validate_python({"kind": "best_of_n", "n": 9, "stop": "decided"})
+    rows, kept = Rows(), Rows()
+
+    async def expand(expansion: Expansion) -> Outcome:
+        if expansion.ticket == 8:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                kept.extend(rows)
+        for _ in range(0 if expansion.ticket else 20):
+            await asyncio.sleep(0)
+        outcome = grow(expansion)
+        agreed = tuple(replace(candidate, answer=Answer("1", "1")) for candidate in outcome.candidates)
+        return replace(outcome, candidates=agreed)
+
+    log = DecisionLog(ROOT, lambda seq, kind, payload: rows.append((kind, payload)))
+    driver = Driver(new_search(vote), expand, log)
+    await driver.run()
+    assert (driver.tally.total.calls, driver.cancelled.total.calls) == (5, 3)
+    assert [kind for kind, _ in kept[-2:]] == ["stop", "settle"]
+    budget, problem = purse(9)
+    resumed = Driver(new_search(vote), nothing_is_drawn, DecisionLog(ROOT, lambda *row: None, kept), purse=budget)
+    await resumed.run()
+    assert (resumed.cancelled.total.calls, problem.spent.calls) == (3, 8)
 
 
 @every_search

@@ -58,7 +58,7 @@ LOST = Candidate(ROOT.extend((), 9, StopReason.FAILED), failure=Failure("backend
         ("value", [answer("A", 0.2), answer("B", 0.4), answer("A", 0.9)], 0.5),
         ("value", [answer("A", 0.2), answer("B"), LOST], 0.2),
         ("value", [answer("A"), answer("A")], None),
-        ("value", [answer("A", 1e308)] * 4, 1e100),
+        ("value", [answer("A", 1e100)] * 4, 1e100),
         ("agreement", [answer("A"), answer("A"), answer("B"), answer(None)], 0.5),
         ("agreement", [answer("A"), answer("A"), LOST], 1.0),
         ("agreement", [answer(None), answer(None)], None),
