@@ -1,16 +1,16 @@
 """The Python API: solve a problem, a batch, or take results as they are finished. Async first.
 
-The sync forms run their own event loop in a thread of its own, so they work in a notebook too. The process's
-environment is asked one thing only: where pulled models lie.
+The sync forms run their own event loop in a thread of its own, so they work in a notebook too; interrupting them
+there cancels what they run. The process's environment is asked one thing only: where pulled models lie.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
-from contextlib import aclosing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -167,18 +167,21 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return uvloop.run(work)
-    result: list[T] = []
-    error: list[BaseException] = []
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    task = runner.get_loop().create_task(work)
 
-    def body() -> None:
+    def body() -> T:
+        with runner:
+            return runner.run(_awaited(task))
+
+    with ThreadPoolExecutor(1, "branchwise") as thread:
         try:
-            result.append(uvloop.run(work))
-        except BaseException as raised:
-            error.append(raised)
+            return thread.submit(body).result()
+        except BaseException:  # perhaps interrupted: nothing is spent in the background
+            with suppress(RuntimeError):  # the loop is closed: the work has come to its end
+                task.get_loop().call_soon_threadsafe(task.cancel)
+            raise
 
-    thread = threading.Thread(target=body, name="branchwise")
-    thread.start()
-    thread.join()
-    if error:
-        raise error[0]
-    return result[0]
+
+async def _awaited(task: asyncio.Task[T]) -> T:
+    return await task

@@ -34,7 +34,6 @@ from branchwise.orchestrator.workflow.load import Loaded
 from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
 from branchwise.orchestrator.workflow.validate import capabilities_of, graph_of
 
-MILLION = 1e6
 Evaluate = Callable[[str], Fraction]
 
 

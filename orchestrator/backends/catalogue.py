@@ -10,7 +10,6 @@ the Python API and handed on; every function takes another one. No function here
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Literal
 
 from branchwise.orchestrator.backends.gguf import read_header
 from branchwise.orchestrator.core.errors import ConfigError
+from branchwise.orchestrator.core.suggesting import suggestion
 
 Origin = Literal["shipped", "registry", "local"]
 
@@ -89,7 +89,7 @@ def find(name: str, cache: Path | None = None) -> Model:
         return _at(Path(name).expanduser(), cache)
     models = {model.name: model for model in list_models(cache)}
     if name not in models:
-        raise ConfigError(f"there is no model {name!r}. {_suggestion(name, models)}")
+        raise ConfigError(f"there is no model {name!r}{suggestion(name, sorted(models))}")
     if not models[name].present:
         raise ConfigError(f"the model {name!r} is not on this machine yet: run `branchwise models pull {name}` once")
     return models[name]
@@ -121,12 +121,6 @@ def _model(name: str, path: Path, origin: Origin, source: str) -> Model:
 def _at(path: Path, cache: Path | None) -> Model:
     if path.is_file():
         return _model(path.stem, path, "local", "a file")
-    beside = {str(p): None for p in path.parent.glob("*.gguf")} if path.parent.is_dir() else {}
-    names = {model.name: None for model in list_models(cache) if model.present}
-    raise ConfigError(f"there is no file {path}. {_suggestion(str(path), {**beside, **names})}")
-
-
-def _suggestion(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    listed = ", ".join(sorted(known)) or "none"
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"There are: {listed}"
+    beside = [str(other) for other in path.parent.glob("*.gguf")] if path.parent.is_dir() else []
+    names = [model.name for model in list_models(cache) if model.present]
+    raise ConfigError(f"there is no file {path}{suggestion(str(path), sorted([*beside, *names]))}")

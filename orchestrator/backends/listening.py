@@ -1,7 +1,8 @@
 """Who listens at a server's address: which models it serves, in which version, and whether it writes or scores.
 
 Asked once by `branchwise doctor`, the version also when a run begins, over plain GETs of the standard library; a
-search never needs it.
+search never needs it. As with a search's own calls (openai_http.py), a redirection is not followed, since the key is
+for this server alone, and proxies that the environment names are not asked: what is heard is what a run will meet.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from branchwise.orchestrator.backends.openai_options import joined
@@ -19,6 +20,16 @@ from branchwise.orchestrator.backends.openai_options import joined
 WRITING, SCORING = "/v1/completions", "/pooling"
 MAX_BYTES = 2**24
 MOST_SHOWN = 64
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """A redirection is an answer like any other that is not 200."""
+
+    def redirect_request(self, *_: object) -> None:
+        """No further request."""
+
+
+_STRAIGHT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Straight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ def _tried(url: str, headers: dict[str, str], timeout_seconds: float) -> dict[st
 
 def _got(url: str, headers: dict[str, str], timeout_seconds: float) -> Any:
     request = urllib.request.Request(url, headers=headers)
-    with urllib.request.urlopen(request, timeout=timeout_seconds) as answer:
+    with _STRAIGHT.open(request, timeout=timeout_seconds) as answer:
         return json.loads(answer.read(MAX_BYTES))
 
 

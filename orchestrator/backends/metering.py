@@ -21,8 +21,6 @@ from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.core.scope import current_scope
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
-MILLION = 1e6
-
 
 class Metered(Wrapping):
     """A backend whose calls are charged to ``current_scope().account`` and priced."""
@@ -30,7 +28,7 @@ class Metered(Wrapping):
     def __init__(self, backend: Backend, price: Price) -> None:
         super().__init__(backend)
         self._price = price
-        self._free = not (price.prompt or price.cached or price.completion)
+        self._free = price.free
 
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """As the inner backend; raises BudgetRefused before anything is sent."""
@@ -55,58 +53,27 @@ class Metered(Wrapping):
     def bound(self, request: Request) -> Usage:
         """The most that one try of ``request`` can use; cached prompt tokens are not counted on."""
         prompt_tokens, exact = self._backend.count_prompt(request)
-        completion_tokens = request.n * request.max_tokens
-        return Usage(
-            prompt_tokens,
-            completion_tokens,
-            calls=1,
-            money=0.0 if self._free else self._dearest(prompt_tokens, completion_tokens),
-            exact=exact,
-        )
-
-    def _dearest(self, prompt_tokens: int, completion_tokens: int) -> float:
-        prompt = max(self._price.prompt, self._price.cached or 0.0)
-        return (prompt_tokens * prompt + completion_tokens * self._price.completion) / MILLION
-
-    def _money(self, usage: Usage) -> float:
-        price = self._price
-        cached = price.prompt if price.cached is None else price.cached
-        fresh = usage.prompt_tokens - usage.cached_tokens
-        money = fresh * price.prompt + usage.cached_tokens * cached + usage.completion_tokens * price.completion
-        return money / MILLION
+        most = Usage(prompt_tokens, request.n * request.max_tokens, calls=1, exact=exact)
+        return most if self._free else self._price.bound(most)
 
     def _priced(self, draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
         if self._free:
             return draws
-        return tuple(replace(draw, usage=self._with_money(draw.usage)) for draw in draws)
-
-    def _with_money(self, usage: Usage) -> Usage:
-        if self._free:
-            return usage
-        return Usage(
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            usage.cached_tokens,
-            usage.reasoning_tokens,
-            usage.calls,
-            self._money(usage),
-            usage.exact,
-        )
+        return tuple(replace(draw, usage=self._price.of(draw.usage)) for draw in draws)
 
     def _used(self, before: Usage, after: Usage, at_least: int) -> Usage:
         """What a call that did not end well has used, from the progress before and after it."""
         if after is before and not at_least:
             return NOTHING
-        return self._with_money(
-            Usage(
-                after.prompt_tokens - before.prompt_tokens,
-                after.completion_tokens - before.completion_tokens,
-                after.cached_tokens - before.cached_tokens,
-                after.reasoning_tokens - before.reasoning_tokens,
-                max(after.calls - before.calls, at_least),
-                exact=after.exact,
-            )
+        used = Usage(
+            after.prompt_tokens - before.prompt_tokens,
+            after.completion_tokens - before.completion_tokens,
+            after.cached_tokens - before.cached_tokens,
+            after.reasoning_tokens - before.reasoning_tokens,
+            max(after.calls - before.calls, at_least),
+            exact=after.exact,
         )
+        return used if self._free else self._price.of(used)
 
 
 def _total(draws: tuple[Draw, ...]) -> Usage:

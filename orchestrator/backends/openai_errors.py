@@ -73,7 +73,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
 def _seconds_until(date: str, now: float) -> float:
     try:
         return parsedate_to_datetime(date).timestamp() - now
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a year that no clock shows
         return math.nan
 
 

@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from branchwise.orchestrator.backends.openai_answer import Answer, Events
 from branchwise.orchestrator.backends.openai_errors import excerpt, refusal
@@ -36,7 +36,8 @@ LARGE_BODY_BYTES = 2**20
 ERROR_BODY_BYTES = 2**16
 PARSED_BYTES = 2**16
 RESENDS = 2
-_ONE_CALL = Usage(calls=1)
+_SENT: Final = Usage(calls=1, exact=False)
+_REFUSED: Final = Usage(calls=1)
 
 Read = Callable[["aiohttp.ClientResponse"], Awaitable[None]]
 
@@ -127,6 +128,7 @@ class Connection:
             if len(body) > ERROR_BODY_BYTES:
                 break
         text = self.scrub(body.decode("utf-8", "replace"))
+        way.set("refused")
         return refusal(shown(str(response.url)), response.status, text, response.headers, time.time())
 
     def _broken(self, error: Exception) -> BackendError:
@@ -168,8 +170,8 @@ async def exchange(
     """Post ``request``'s body and collect its draws in ``answer``, streamed or whole.
 
     ``progress.usage`` begins at what it held when the call began, so it adds up over tries. One call is counted
-    when it is sent; the prompt (estimated from above) and the tokens that came when a stream is over or breaks off;
-    the server's own count replaces the estimates.
+    when it is sent, of which nothing more is known until an answer begins; the prompt (estimated from above) and the
+    tokens that came when a stream is over or breaks off; the server's own count replaces the estimates.
     """
 
     async def read(response: aiohttp.ClientResponse) -> None:
@@ -187,14 +189,19 @@ async def exchange(
 
 @contextmanager
 def sending(progress: Progress) -> Iterator[Usage]:
-    """Count a call from now on, but for one that no server has begun; what was used before it."""
+    """Count a call from now on, but for one that no server has begun; what was used before it.
+
+    One that a server refuses used no tokens; how many any other used that does not end well is not known.
+    """
     before = progress.usage
-    progress.usage = before + _ONE_CALL
+    progress.usage = before + _SENT
     try:
         yield before
-    except (Unreachable, asyncio.CancelledError) as error:
-        if isinstance(error, Unreachable) or way.get() == "opening":
+    except (BackendError, asyncio.CancelledError) as error:
+        if isinstance(error, Unreachable) or (isinstance(error, asyncio.CancelledError) and way.get() == "opening"):
             progress.usage = before
+        elif way.get() == "refused":
+            progress.usage = before + _REFUSED
         raise
 
 

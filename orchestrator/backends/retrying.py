@@ -8,7 +8,8 @@ It goes around the limiter, so that a call that waits to try again does not keep
 3. Start again in the limiter's queue.
 
 A server that can't be reached at all, or is said to be away while nobody gets an answer, is no fault of the call: it
-waits with all others (outage.py), and has neither used up a try nor a call of the budget.
+waits with all others (outage.py), and has neither used up a try nor a call of the budget. What is away and won't come
+back, as it is not retryable, is not waited for: a run on record is suspended at once.
 
 Counting: each try that failed has its call (and the tokens that had come by then) in ``progress.usage`` and
 was settled by the meter inside; the draws that are returned hold the last try's usage only. So a call that
@@ -70,7 +71,7 @@ class Retrying(Wrapping):
                 except BackendError as error:
                     answered, answers = self._outage.answers > answers, self._outage.answers
                     away = isinstance(error, Unreachable) and not (answered and isinstance(error, Unavailable))
-                    if away and self._outage.met(error, waits):
+                    if away and error.retryable and self._outage.met(error, waits):
                         waits = True
                         continue
                     if progress.usage.calls == calls and not isinstance(error, Unreachable):

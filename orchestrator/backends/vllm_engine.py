@@ -2,7 +2,8 @@
 
 What is asked and what comes back is as with ``vllm_server``; vLLM has to be installed beside this package, and pins
 many of its neighbours, so that a server of its own is the first choice. The engine is loaded at the first call, which
-takes a minute; cancelling a call aborts it in the engine. Tried on vLLM 0.32.0.
+takes a minute; cancelling a call aborts it in the engine. One that has died stays dead in this process: a run on
+record is suspended (outage.py), and another process can go on with it. Tried on vLLM 0.32.0.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, JsonValue
 
@@ -21,13 +22,15 @@ from branchwise.orchestrator.backends.vllm_options import GENERATES
 from branchwise.orchestrator.backends.vllm_output import draws_of
 from branchwise.orchestrator.backends.vllm_request import sent
 from branchwise.orchestrator.backends.vllm_structured import structure_of
-from branchwise.orchestrator.core.errors import BackendError, ConfigError, ContextOverflow, Suspended
+from branchwise.orchestrator.core.errors import BackendError, ConfigError, ContextOverflow, Suspended, Unreachable
 from branchwise.orchestrator.core.options import ModelOptions
 from branchwise.orchestrator.core.request import Draw, Identity, Progress, Request, refuse_unknown
 from branchwise.orchestrator.core.usage import Usage
 
 CAPABILITIES = replace(GENERATES, labels=False, tools=False, priority=False)
 """Of vLLM's own; labels are told and calls of tools read by its server only."""
+DEAD: Final = "EngineDeadError"
+"""What vLLM calls the error of an engine that answers nothing any more."""
 
 
 class Options(ModelOptions):
@@ -61,8 +64,7 @@ class VLLMEngine:
         self.identity = options.identity
         self.capabilities = CAPABILITIES
         self._options = options
-        self._lock = asyncio.Lock()
-        self._engine: Any = None
+        self._loading: asyncio.Task[Any] | None = None
         self._closed = False
         self._numbers = count()
 
@@ -73,54 +75,70 @@ class VLLMEngine:
     async def generate(self, request: Request, progress: Progress | None = None) -> tuple[Draw, ...]:
         """``request.n`` draws; raises BackendError."""
         refuse_unknown(request, self.capabilities)
-        engine = self._engine or await self._start()
+        engine = await self._started()
         progress = progress or Progress()
         before = progress.usage
-        progress.usage = before + Usage(calls=1)
         asked, output = sent(request), None
         try:
+            prompt = _prompt(asked, engine)
+            progress.usage = before + Usage(_tokens(prompt, asked), calls=1, exact=False)
             name = f"branchwise-{next(self._numbers)}"
-            async for piece in engine.generate(self._prompt(asked), _sampling(asked), name):
+            async for piece in engine.generate(prompt, _sampling(asked), name):
                 output = piece
         except Exception as error:
             if not _of_vllm(error):
                 raise
-            raise self._refusal(error) from error
+            refused = self._refusal(error)
+            progress.usage = before + Usage(calls=1, exact=not isinstance(refused, Unreachable))
+            raise refused from error
         draws = draws_of(asked, output, engine.get_tokenizer().decode, self._options.model)
         progress.usage = before + sum((draw.usage for draw in draws), Usage())
         return draws + (replace(draws[0], usage=Usage()),) * (request.n - asked.n)
 
-    async def _start(self) -> Any:
-        async with self._lock:
-            if self._closed:
-                raise Suspended(f"the engine of {self._options.model!r} was closed")
-            if self._engine is None:
-                self._engine = await asyncio.to_thread(_loaded, self._options)
-        return self._engine
-
-    def _prompt(self, request: Request) -> Any:
-        if request.prompt is not None:
-            return request.prompt
-        if request.token_ids is not None:
-            return {"prompt_token_ids": list(request.token_ids)}
-        last = request.messages[-1].role == "assistant"
-        ids = self._engine.get_tokenizer().apply_chat_template(
-            [item for message in request.messages for item in wire(message)],
-            add_generation_prompt=not last, continue_final_message=last, return_dict=False,
-        )  # fmt: skip
-        return {"prompt_token_ids": ids}
+    async def _started(self) -> Any:
+        """The engine. Loading goes on where the call that began it is cancelled: there is no room for two engines."""
+        if not self._closed:
+            if self._loading is None:
+                self._loading = asyncio.create_task(asyncio.to_thread(_loaded, self._options))
+            engine = await asyncio.shield(self._loading)
+        if self._closed:  # perhaps while it was loaded
+            raise Suspended(f"the engine of {self._options.model!r} was closed")
+        return engine
 
     def _refusal(self, error: Exception) -> BackendError:
-        """Too long a prompt is an overflow; anything else fails again, be it the request's fault or the engine's."""
+        """Too long a prompt is an overflow, a dead engine as a server that stays away; anything else fails again."""
+        if type(error).__name__ == DEAD:
+            return Unreachable(f"the engine of {self._options.model!r} has died: {error}")
         found = stream_error(self._options.model, str(error) or type(error).__name__, lambda text: text)
         return found if isinstance(found, ContextOverflow) else BackendError(str(found))
 
     async def aclose(self) -> None:
-        """Stop the engine; calls in flight fail."""
+        """Stop the engine, once it is loaded; calls in flight fail."""
         self._closed = True
-        if self._engine is not None:
-            engine, self._engine = self._engine, None
-            await asyncio.to_thread(engine.shutdown)
+        loading, self._loading = self._loading, None
+        if loading is None:
+            return
+        await asyncio.wait([loading])
+        if not loading.cancelled() and loading.exception() is None:
+            await asyncio.to_thread(loading.result().shutdown)
+
+
+def _prompt(request: Request, engine: Any) -> Any:
+    if request.prompt is not None:
+        return request.prompt
+    if request.token_ids is not None:
+        return {"prompt_token_ids": list(request.token_ids)}
+    last = request.messages[-1].role == "assistant"
+    ids = engine.get_tokenizer().apply_chat_template(
+        [item for message in request.messages for item in wire(message)],
+        add_generation_prompt=not last, continue_final_message=last, return_dict=False,
+    )  # fmt: skip
+    return {"prompt_token_ids": ids}
+
+
+def _tokens(prompt: Any, request: Request) -> int:
+    """What is known of a call until it ends: its prompt's tokens, of a text from above."""
+    return prompt_bound(request)[0] if isinstance(prompt, str) else len(prompt["prompt_token_ids"])
 
 
 def _of_vllm(error: Exception) -> bool:

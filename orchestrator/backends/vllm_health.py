@@ -1,7 +1,8 @@
 """Health of vLLM servers: /health, and what /metrics says of the queue and the cache.
 
 A watch looks at every replica of a model once in a while: one that does not answer is out, one that answers again is
-back. It runs only where there are replicas to choose from.
+back. It runs only where there are replicas to choose from, and as long: a look that fails by a defect of ours is
+logged with its traceback, since a watch that ends would leave those that are out there for good.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Load:
 
 def load_of(metrics: str) -> Load:
     """What a server's metrics say; engines of one server are taken together. What is missing counts as idle."""
-    waiting, usage = 0.0, 0.0
+    waiting, usage = 0, 0.0
     for name, text in _METRIC.findall(metrics):
         with suppress(ValueError, OverflowError):
             value = float(text)
@@ -46,7 +47,7 @@ def load_of(metrics: str) -> Load:
                 waiting += int(value)
             else:
                 usage = max(usage, value)
-    return Load(int(waiting), usage)
+    return Load(waiting, usage)
 
 
 async def look(connection: Connection, timeout_seconds: float = LOOK_SECONDS) -> Load:
@@ -82,6 +83,9 @@ class Watch:
             if not replica.out:
                 _log.warning("replica %s is out: %s", replica.address, error)
                 replica.lose()
+            return
+        except Exception:
+            _log.exception("replica %s can't be looked at", replica.address)
             return
         if replica.out:
             _log.warning("replica %s is back", replica.address)

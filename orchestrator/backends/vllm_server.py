@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -144,11 +145,12 @@ class VLLMServer:
 
     async def aclose(self) -> None:
         """Take away the adapters that were loaded here and close the connections; calls in flight fail."""
-        await self._watch.aclose()
-        for replica in self._replicas.all:
-            if replica.adapter is not None and not replica.out:
-                await replica.adapter.unload()
-            await replica.connection.aclose()
+        async with AsyncExitStack() as closing:  # all of it, whatever one part raises
+            for replica in self._replicas.all:
+                closing.push_async_callback(replica.connection.aclose)
+                if replica.adapter is not None and not replica.out:
+                    closing.push_async_callback(replica.adapter.unload)
+            closing.push_async_callback(self._watch.aclose)
 
 
 def _replica(url: str, options: Options) -> Replica:

@@ -33,7 +33,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -150,7 +150,7 @@ def merged_needs(*needs: Mapping[str, frozenset[str]]) -> dict[str, frozenset[st
     return {model: frozenset().union(*(each.get(model, frozenset()) for each in needs)) for model in models}
 
 
-MILLION = 1e6
+MILLION: Final = 1e6
 
 
 class Price(BaseModel):
@@ -162,11 +162,23 @@ class Price(BaseModel):
     cached: float | None = Field(None, ge=0, description="Per million cached prompt tokens; default: prompt's.")
     completion: float = Field(0.0, ge=0, description="Per million completion tokens.")
 
+    @property
+    def free(self) -> bool:
+        """Whether nothing costs anything."""
+        return not (self.prompt or self.cached or self.completion)
+
+    def of(self, usage: Usage) -> Usage:
+        """The same usage with what it costs."""
+        cached = self.prompt if self.cached is None else self.cached
+        prompt = (usage.prompt_tokens - usage.cached_tokens) * self.prompt + usage.cached_tokens * cached
+        return self._costing(prompt, usage)
+
     def bound(self, usage: Usage) -> Usage:
-        """The same usage with the most that it can cost."""
-        prompt = max(self.prompt, self.cached or 0.0)
-        money = (usage.prompt_tokens * prompt + usage.completion_tokens * self.completion) / MILLION
-        return replace(usage, money=money)
+        """The same usage with the most that it can cost: cached prompt tokens are not counted on."""
+        return self._costing(usage.prompt_tokens * max(self.prompt, self.cached or 0.0), usage)
+
+    def _costing(self, prompt: float, usage: Usage) -> Usage:
+        return replace(usage, money=(prompt + usage.completion_tokens * self.completion) / MILLION)
 
 
 def dearest(prices: Iterable[Price]) -> Price:

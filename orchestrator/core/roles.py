@@ -46,8 +46,9 @@ class Recommending(Search, Protocol):
 class Backend(Protocol):
     """A way to reach a model. ``generate`` returns exactly ``request.n`` draws or raises BackendError.
 
-    However it ends, ``progress.usage`` then holds what it used: it streams underneath, and cancelling the awaiting
-    task stops the model. Wrappers have the same face.
+    However it ends, ``progress.usage`` then holds what is known of what it used, and is not ``exact`` where that may
+    not be all: what streams underneath knows more. Cancelling the awaiting task stops the model. Wrappers have the
+    same face.
     """
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -58,7 +59,7 @@ async def test_draws_are_priced_and_settled_to_account_role_and_progress() -> No
     assert tuple(d.usage.money for d in draws) == pytest.approx(MONEY)
     assert draws[0].usage.cached_tokens == 40
     total = draws[0].usage + draws[1].usage
-    assert account.spent == account.spent_by_role()["verifier"] == total
+    assert account.spent == account._roles["verifier"].settled == total
     assert progress.usage == Usage(calls=4) + total
     assert account.booked_tokens == 0
 
@@ -128,6 +129,16 @@ async def test_a_cancelled_call_is_settled_by_what_was_streamed(server: Server) 
     assert 10 < account.spent.completion_tokens <= server.seen.tokens
     assert not account.spent.exact
     assert account.spent.money > 0
+
+
+@pytest.mark.parametrize("cached", [None, 0.0, 3.0])
+def test_a_price_is_for_what_was_used_and_its_bound_never_below(cached: float | None) -> None:
+    price, used = Price(prompt=2.0, cached=cached, completion=10.0), Usage(100, 20, 40, 5, 2, exact=False)
+    money = (60 * 2 + 40 * (2.0 if cached is None else cached) + 20 * 10) / 1e6
+    assert price.of(used) == replace(used, money=pytest.approx(money))
+    assert price.bound(used).money == pytest.approx((100 * max(2.0, cached or 0.0) + 20 * 10) / 1e6)
+    assert price.bound(used).money >= price.of(used).money
+    assert (price.free, Price().free, Price(cached=0.0).free) == (False, True, True)
 
 
 async def test_our_own_bugs_leave_no_booking_behind() -> None:

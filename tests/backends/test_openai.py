@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from branchwise.orchestrator.backends.openai import OpenAI, Options, build
 from branchwise.orchestrator.backends.openai_answer import Answer
+from branchwise.orchestrator.backends.openai_errors import refusal
 from branchwise.orchestrator.backends.openai_http import PARSED_BYTES, _follow
 from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, Suspended, Unavailable
 from branchwise.orchestrator.core.message import Tool, assistant, system, user
@@ -115,6 +116,30 @@ async def test_progress_tells_what_a_cancelled_stream_has_used(server: Server) -
     assert progress.usage.prompt_tokens > 0
     assert 3 <= progress.usage.completion_tokens <= server.seen.tokens
     assert not progress.usage.exact
+    await backend.aclose()
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_call_that_nothing_came_of_is_no_exact_account(server: Server, cancelled: bool) -> None:
+    server.behaviour.hang = 1.0
+    backend, progress = backend_for(server, timeout_seconds=60 if cancelled else 0.1), Progress(Usage(calls=3))
+    task = asyncio.create_task(backend.generate(asked(), progress))
+    await until(lambda: server.seen.in_flight > 0)
+    if cancelled:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError if cancelled else BackendError):
+        await task
+    assert progress.usage == Usage(calls=4, exact=False)
+    await backend.aclose()
+
+
+@pytest.mark.parametrize("status", [400, 429, 500])
+async def test_a_call_that_is_refused_has_used_no_tokens(server: Server, status: int) -> None:
+    server.behaviour.status = status
+    backend, progress = backend_for(server), Progress()
+    with pytest.raises(BackendError):
+        await backend.generate(asked(), progress)
+    assert progress.usage == Usage(calls=1)
     await backend.aclose()
 
 
@@ -263,6 +288,22 @@ async def test_retry_after_is_read(server: Server) -> None:
     error = await failure(backend_for(server), asked())
     assert error.retryable
     assert error.retry_after_seconds == 2.5
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 28.0),
+        ("Wed, 21 Oct 2015 07:27:00 GMT", 0.0),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("soon", None),
+        ("1e999", None),
+        ("nan", None),
+    ],
+)
+def test_a_retry_after_that_is_a_date_is_read_and_an_odd_one_is_none(told: str, seconds: float | None) -> None:
+    error = refusal("here", 429, "", {"Retry-After": told}, 1445412452.0)
+    assert (error.retryable, error.retry_after_seconds) == (True, seconds)
 
 
 @pytest.mark.parametrize("share", ["malformed", "truncate"])

@@ -138,6 +138,19 @@ async def test_a_host_that_drops_what_is_sent_uses_up_patience_while_it_is_tried
         assert patience + 10 <= time.now - began <= patience + 20  # the first try, and the last
 
 
+async def test_what_is_away_for_good_is_not_waited_for() -> None:
+    raw = Failing()
+    backend, time = waiting(raw, 300, retries=4)
+    await backend.generate(ASKED)
+    raw.errors = [Unreachable("it has died"), Unreachable("it has died")]
+    with pytest.raises(Unreachable):
+        await backend.generate(ASKED)
+    backend._outage.suspend = (told := list[str]()).append
+    with pytest.raises(Suspended, match="it has died"):
+        await backend.generate(ASKED)
+    assert (time.pauses, told) == ([], ["it has died"])
+
+
 async def test_a_server_that_never_answered_costs_tries() -> None:
     backend, time = waiting(Failing(*[AWAY] * 100), 1000, retries=2)
     with pytest.raises(Unreachable):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,10 +14,14 @@ import pytest
 
 from branchwise.orchestrator.backends import vllm_engine
 from branchwise.orchestrator.backends.vllm_engine import Options, build
-from branchwise.orchestrator.core.errors import BackendError, ConfigError, ContextOverflow, Suspended
+from branchwise.orchestrator.core.errors import BackendError, ConfigError, ContextOverflow, Suspended, Unreachable
 from branchwise.orchestrator.core.message import assistant, user
 from branchwise.orchestrator.core.request import Progress, Request, TokenLogprob
+from branchwise.orchestrator.core.result import Result
 from branchwise.orchestrator.core.usage import Usage
+from branchwise.orchestrator.session import Settings, as_task, open_session
+from branchwise.orchestrator.workflow.load import read_workflow
+from tests.server import until
 from tests.vllm_like import VOCABULARY, ids_of, text_of
 
 STEP: dict[str, Any] = {"stop": ("\n",), "keep_stop": True}
@@ -32,6 +38,8 @@ class Engine:
         self.ids: tuple[int, ...] = ids_of("1+2=\n")
         self.asked: list[tuple[Any, Any]] = []
         self.error: Exception | None = None
+        self.open = asyncio.Event()
+        self.open.set()
         self.reason = "stop"
         self.stopped = False
 
@@ -39,6 +47,7 @@ class Engine:
         self.asked.append((prompt, sampling))
         if self.error is not None:
             raise self.error
+        await self.open.wait()
         prompt_ids = ids_of(prompt) if isinstance(prompt, str) else tuple(prompt["prompt_token_ids"])
         text = text_of(self.ids).partition("\n")[0] + "\n"
         outputs = [
@@ -119,11 +128,17 @@ async def test_what_the_engine_refuses_or_breaks_off_is_an_error(engine: Engine)
     engine.error = ValueError("The decoder prompt (length 800) is longer than the maximum model length of 256.")
     with pytest.raises(ContextOverflow):
         await backend.generate(Request(prompt="1"))
-    for kind in ("VLLMValidationError", "EngineDeadError"):
-        engine.error = type(kind, (Exception,), {"__module__": "vllm.exceptions"})("EngineCore encountered an issue")
-        with pytest.raises(BackendError, match="encountered an issue") as caught:
-            await backend.generate(Request(prompt="1"))
-        assert not caught.value.retryable
+    engine.error = of_vllm("VLLMValidationError")
+    with pytest.raises(BackendError, match="encountered an issue") as caught:
+        await backend.generate(Request(prompt="1"), progress := Progress())
+    assert type(caught.value) is BackendError
+    assert not caught.value.retryable
+    assert progress.usage == Usage(calls=1)
+    engine.error = of_vllm("EngineDeadError")
+    with pytest.raises(Unreachable, match="encountered an issue") as dead:
+        await backend.generate(Request(prompt="1"), progress)
+    assert not dead.value.retryable
+    assert progress.usage == Usage(calls=2, exact=False)
     engine.error = RuntimeError("a bug of ours")
     with pytest.raises(RuntimeError):
         await backend.generate(Request(prompt="1"))
@@ -135,6 +150,129 @@ async def test_what_the_engine_refuses_or_breaks_off_is_an_error(engine: Engine)
     await backend.aclose()
     with pytest.raises(Suspended):
         await backend.generate(Request(prompt="1"))
+
+
+def of_vllm(kind: str) -> Exception:
+    found: Exception = type(kind, (Exception,), {"__module__": "vllm.exceptions"})("EngineCore encountered an issue")
+    return found
+
+
+async def solved(engine: Engine, out: Path | None, dies_after: int | None = None) -> list[Result]:
+    """The results of a vote on six sums, one after the other; the engine is dead after so many."""
+    policy = {"kind": "solver", "model": "m", "style": "completion", "prompt": "$problem"}
+    node = {"kind": "search", "policy": policy, "algorithm": {"kind": "best_of_n", "n": 2}, "select": "majority"}
+    plan = {"models": {"m": {"kind": "vllm_engine", "model": "m"}}, "nodes": {"answer": node}}
+    problems, results = as_task([f"{a}+{b}" for a in "123" for b in "12"]), list[Result]()
+    async with open_session(read_workflow(plan, {}, Path()), problems, Settings(out=out, concurrency=1)) as session:
+        async for result in session.results():
+            results.append(result)
+            if len(results) == dies_after:
+                engine.error = of_vllm("EngineDeadError")
+    return results
+
+
+async def test_a_run_on_record_stops_where_its_engine_has_died_and_goes_on_with_another(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with pytest.raises(Suspended, match="the engine of 'm' has died: EngineCore encountered an issue"):
+        await solved(engine, tmp_path, dies_after=2)
+    died_at, engine.error = len(engine.asked), None
+    results = await solved(engine, tmp_path)
+    assert len(results) == 6
+    assert not any(result.failures for result in results)
+    assert died_at <= 3 * 2
+    assert len(engine.asked) - died_at == 4 * 2
+
+
+async def test_without_a_record_to_go_on_with_candidates_are_lost(engine: Engine) -> None:
+    results = await solved(engine, None, dies_after=2)
+    assert [len(result.failures) for result in results] == [0, 0, 2, 2, 2, 2]
+    assert {failure.boundary for failure in results[-1].failures} == {"backend"}
+
+
+@pytest.mark.parametrize("form", ["prompt", "messages", "token_ids"])
+async def test_a_cancelled_call_is_charged_its_prompt_and_is_no_exact_account(engine: Engine, form: str) -> None:
+    prompts: dict[str, Any] = {"prompt": "1+2", "messages": (user("1+2"),), "token_ids": ids_of("1+2")}
+    backend, progress = build(Options(model="m")), Progress(Usage(calls=1))
+    engine.open.clear()
+    call = asyncio.create_task(backend.generate(Request(**{form: prompts[form]}), progress))
+    await until(lambda: bool(engine.asked))
+    call.cancel()
+    await asyncio.wait([call])
+    assert progress.usage == Usage(4 if form == "prompt" else 3, calls=2, exact=False)
+    await backend.aclose()
+
+
+class Loading:
+    """Loads the engine when it is let, and counts how often."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.begun, self.open = engine, 0, threading.Event()
+        self.error: Exception | None = None
+
+    def __call__(self, options: Options) -> Engine:
+        self.begun += 1
+        assert self.open.wait(60)
+        if self.error is not None:
+            raise self.error
+        return self.engine
+
+
+async def begun(backend: vllm_engine.VLLMEngine, loading: Loading) -> asyncio.Task[Any]:
+    """A call that waits for its engine."""
+    call = asyncio.create_task(backend.generate(Request(prompt="1")))
+    await until(lambda: loading.begun > 0)
+    return call
+
+
+@pytest.fixture
+def loading(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> Loading:
+    made = Loading(engine)
+    monkeypatch.setattr(vllm_engine, "_loaded", made)
+    return made
+
+
+async def test_a_load_goes_on_where_its_call_is_cancelled(engine: Engine, loading: Loading) -> None:
+    backend = build(Options(model="m"))
+    call = await begun(backend, loading)
+    call.cancel()
+    await asyncio.wait([call])
+    second = await begun(backend, loading)
+    loading.open.set()
+    assert (await second)[0].text == "1+2=\n"
+    assert loading.begun == 1
+    await backend.aclose()
+    assert engine.stopped
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_an_engine_that_is_loaded_when_it_is_closed_is_stopped(
+    engine: Engine, loading: Loading, cancelled: bool
+) -> None:
+    backend = build(Options(model="m"))
+    call = await begun(backend, loading)
+    if cancelled:
+        call.cancel()
+        await asyncio.wait([call])
+    closing = asyncio.create_task(backend.aclose())
+    await asyncio.sleep(0.01)
+    assert not closing.done()
+    loading.open.set()
+    await closing
+    assert engine.stopped
+    if not cancelled:
+        with pytest.raises(Suspended):
+            await call
+    assert engine.asked == []
+
+
+async def test_an_engine_that_could_not_be_loaded_can_be_closed(loading: Loading) -> None:
+    backend = build(Options(model="m"))
+    loading.error = ConfigError("no such model")
+    loading.open.set()
+    with pytest.raises(ConfigError):
+        await backend.generate(Request(prompt="1"))
+    await backend.aclose()
 
 
 async def test_the_engine_is_loaded_once(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:

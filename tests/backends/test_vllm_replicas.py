@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from branchwise.orchestrator.backends import vllm_health
 from branchwise.orchestrator.backends.metering import Metered
 from branchwise.orchestrator.backends.openai_http import Connection
 from branchwise.orchestrator.backends.stack import stacked
@@ -24,6 +25,7 @@ from branchwise.orchestrator.core.options import Price
 from branchwise.orchestrator.core.request import Request
 from branchwise.orchestrator.core.scope import scope
 from branchwise.orchestrator.journal.store import Journal
+from tests.server import until
 from tests.vllm_like import METRICS, VLLMLike
 
 PROBLEMS = [f"p{number}" for number in range(200)]
@@ -105,6 +107,7 @@ def test_load_is_read_from_metrics_of_all_engines() -> None:
     assert load_of(text) == Load(3, 0.97)
     assert load_of(text).congested
     assert load_of("no metrics\nvllm:num_requests_waiting{} NaN\n") == Load()
+    assert load_of("vllm:num_requests_waiting 1e308\n" * 3).waiting > 1e308
 
 
 async def test_a_replica_that_dies_costs_retries_and_no_problem(pair: tuple[VLLMLike, VLLMLike]) -> None:
@@ -153,6 +156,45 @@ async def test_a_replica_that_is_not_healthy_gets_no_calls_until_it_is(pair: tup
     await asyncio.sleep(0.1)
     assert await answered_by_first() > 0
     await backend.aclose()
+
+
+async def test_a_defect_in_a_look_is_logged_and_ends_no_watch(
+    pair: tuple[VLLMLike, VLLMLike], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks = 0
+
+    async def defective(connection: Connection) -> Load:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            return Load(1, 1.0)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(vllm_health, "look", defective)
+    backend = build(options_for(pair))
+    await backend.generate(Request(prompt="1"))
+    await until(lambda: all(replica.congested for replica in backend._replicas.all))
+    assert [record.exc_info is not None for record in caplog.records if "can't be looked at" in record.message] == [
+        True,
+        True,
+    ]
+    await backend.aclose()
+
+
+async def test_connections_are_closed_whatever_else_can_not_be(
+    pair: tuple[VLLMLike, VLLMLike], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def defective() -> None:
+        raise ZeroDivisionError
+
+    backend = build(options_for(pair, adapter=ADAPTER))
+    await backend.generate(Request(prompt="1"))
+    await backend._watch.aclose()
+    monkeypatch.setattr(backend._watch, "aclose", defective)
+    with pytest.raises(ZeroDivisionError):
+        await backend.aclose()
+    assert sum(len(server.bodies("/v1/unload_lora_adapter")) for server in pair) == 1
+    assert all(replica.connection._closed for replica in backend._replicas.all)
 
 
 async def test_one_server_is_not_watched(pair: tuple[VLLMLike, VLLMLike]) -> None:

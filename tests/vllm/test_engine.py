@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from branchwise.orchestrator.backends import vllm_server
+from branchwise.orchestrator.backends.vllm_engine import DEAD
 from tests.vllm.asked import answers
 from tests.vllm.server import SETTINGS, Server
 
@@ -44,3 +45,10 @@ def test_the_engine_in_process_answers_as_the_server(policy: Server, note: list[
     assert engine["after that"] == server["a step"][0]["text"]
     took = f"{engine['seconds']:.0f} s with its start"
     note.append(f"vllm_engine: {len(server)} questions answered as by the server, {took}")
+
+
+def test_an_engine_that_has_died_says_so_by_the_error_that_is_looked_for(policy: Server) -> None:
+    program = f"from vllm.v1.engine.exceptions import {DEAD} as dead; print(dead.__module__)"
+    command = [str(policy.python), "-c", program]
+    ran = subprocess.run(command, env=os.environ | SETTINGS, capture_output=True, text=True)
+    assert ran.stdout.splitlines()[-1:] == ["vllm.v1.engine.exceptions"], ran.stderr[-3000:]
