@@ -52,7 +52,7 @@ from branchwise.orchestrator.core.request import Capabilities, Draw, Identity, P
 
 CAPABILITIES = Capabilities(
     token_ids=True, continue_message=True, seeds_increment=True, logprobs=True, json_schema=True,
-    knows_stop=True, counts_prompt=True, repeatable=True,
+    knows_stop=True, repeatable=True,
 )  # fmt: skip
 """Of a model with a chat template and invariant weights; a loaded one declares what it lacks."""
 

@@ -1,23 +1,26 @@
 """Journalled: the outermost wrapper. A draw that is on record is never made again.
 
-1. Every sample of a request is looked up by its own key; ``n`` is transport only.
-2. A sample that is in flight for another caller is waited for: it is paid for once.
-3. The others are sent, as one request where they are neighbours and the backend gives the k-th seed + k.
-4. Their terminal state goes on record: ok, failed, or cancelled with what streaming proved to be used.
+1. Every sample of a request has a key of its own; ``n`` is transport only.
+2. While one of them is in flight for another caller, all wait: a sample is paid for once.
+3. They are looked up, and what is missing is announced to be in flight, with nothing awaited in between.
+4. It is sent, as one request where samples are neighbours and the backend gives the k-th seed + k.
+5. Its terminal state goes on record: ok, failed, or cancelled with what streaming proved to be used.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from branchwise.orchestrator.backends.wrapping import Wrapping
-from branchwise.orchestrator.core.draws import DrawStore, StoredDraw, draw_key, prompt_text
+from branchwise.orchestrator.core.draws import DrawState, DrawStore, StoredDraw, draw_key, prompt_text
 from branchwise.orchestrator.core.errors import BackendError, ContextOverflow, NotOnRecord
 from branchwise.orchestrator.core.request import Draw, Identity, Progress, Request, refuse_unknown
 from branchwise.orchestrator.core.roles import Backend
-from branchwise.orchestrator.core.scope import Scope, current_scope
+from branchwise.orchestrator.core.scope import current_scope
 from branchwise.orchestrator.core.together import together
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 
@@ -43,16 +46,29 @@ class Journalled(Wrapping):
         capabilities = self.capabilities
         refuse_unknown(request, capabilities)
         keys = [draw_key(self.identity, request, k) for k in range(request.n)]
-        draws: list[Draw | None] = [await self._known(key) for key in keys]
+        while landing := {self._in_flight[key] for key in keys if key in self._in_flight}:
+            await asyncio.wait(landing)
+        draws = [self._known(key) for key in keys]  # nothing is awaited from here until they are announced
         in_one = capabilities.n and capabilities.seeds_increment and request.seed is not None
         runs = _runs(draws, in_one)
         if runs:
-            await together([self._send(request, run, keys, draws) for run in runs])
+            with self._announced([keys[k] for run in runs for k in run]):
+                await together([self._send(request, run, keys, draws) for run in runs])
         return tuple(draw for draw in draws if draw is not None)
 
-    async def _known(self, key: bytes) -> Draw | None:
-        while (waiting := self._in_flight.get(key)) is not None:
-            await asyncio.shield(waiting)
+    @contextmanager
+    def _announced(self, keys: list[bytes]) -> Iterator[None]:
+        """Let others wait for these until all have come to their end: one may be cancelled before it is begun."""
+        landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._in_flight |= dict.fromkeys(keys, landed)
+        try:
+            yield
+        finally:
+            for key in keys:
+                del self._in_flight[key]
+            landed.set_result(None)
+
+    def _known(self, key: bytes) -> Draw | None:
         stored = self._store.find(key)
         if stored is None or stored.state == "cancelled":
             return None
@@ -68,39 +84,44 @@ class Journalled(Wrapping):
                 f"replay: a draw of {self.identity.model} for {current_scope().problem_id} is not on record; "
                 "give the run that has it by --reuse, or leave --replay out"
             )
-        part = request
-        if len(run) < request.n:
-            seed = None if request.seed is None else (request.seed + run.start) % 2**31
-            part = replace(request, n=len(run), seed=seed)
-        landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for k in run:
-            self._in_flight[keys[k]] = landed
+        model, prompt, scope = self.identity.model, prompt_text(request), current_scope()
         started, spent = time.monotonic(), Progress()
-        record = _Recorder(self._store, self.identity.model, prompt_text(request), current_scope())
+
+        def record(
+            k: int, state: DrawState, paid: Usage, draw: Draw | None = None, error: BackendError | None = None
+        ) -> None:
+            seconds, overflow = time.monotonic() - started, isinstance(error, ContextOverflow)
+            self._store.record(
+                StoredDraw(
+                    keys[k], state, scope.role, scope.problem_id, scope.node, model, paid, seconds, draw,
+                    None if error is None else str(error), overflow, prompt,
+                )
+            )  # fmt: skip
+
         try:
-            made = tuple(map(_writable, await self._backend.generate(part, spent)))
-            seconds = time.monotonic() - started
+            made = tuple(map(_writable, await self._backend.generate(_part(request, run), spent)))
             extra = _beyond(spent.usage, made)
             for k, draw in zip(run, made, strict=True):
                 draws[k] = draw
                 _tally(draw.usage)
-                record(keys[k], "ok", draw.usage + extra if k == run.start else draw.usage, seconds, draw)
+                record(k, "ok", draw.usage + extra if k == run.start else draw.usage, draw)
         except BackendError as error:
-            overflow = isinstance(error, ContextOverflow)
             for k in run:
-                paid = spent.usage if k == run.start else NOTHING
-                record(keys[k], "failed", paid, time.monotonic() - started, None, str(error), overflow)
+                record(k, "failed", spent.usage if k == run.start else NOTHING, error=error)
             raise
         except asyncio.CancelledError:
             _tally(spent.usage)
             for k in run:
-                paid = spent.usage if k == run.start else NOTHING
-                record(keys[k], "cancelled", paid, time.monotonic() - started)
+                record(k, "cancelled", spent.usage if k == run.start else NOTHING)
             raise
-        finally:
-            for k in run:
-                self._in_flight.pop(keys[k], None)
-            landed.set_result(None)
+
+
+def _part(request: Request, run: range) -> Request:
+    """The samples ``run`` of a request, as a request."""
+    if len(run) == request.n:
+        return request
+    seed = None if request.seed is None else (request.seed + run.start) % 2**31
+    return replace(request, n=len(run), seed=seed)
 
 
 def _writable(draw: Draw) -> Draw:
@@ -108,31 +129,6 @@ def _writable(draw: Draw) -> Draw:
     if draw.text.isascii():
         return draw
     return replace(draw, text=draw.text.encode("utf-8", "replace").decode("utf-8"))
-
-
-class _Recorder:
-    """Puts draws on record on behalf of one scope."""
-
-    def __init__(self, store: DrawStore, model: str, prompt: str, scope: Scope) -> None:
-        self._store, self._model, self._prompt, self._scope = store, model, prompt, scope
-
-    def __call__(
-        self,
-        key: bytes,
-        state: str,
-        paid: Usage,
-        seconds: float,
-        draw: Draw | None = None,
-        error: str | None = None,
-        overflow: bool = False,
-    ) -> None:
-        scope = self._scope
-        self._store.record(
-            StoredDraw(
-                key, state, scope.role, scope.problem_id, scope.node, self._model,  # type: ignore[arg-type]
-                paid, seconds, draw, error, overflow, self._prompt,
-            )
-        )  # fmt: skip
 
 
 def _runs(draws: list[Draw | None], in_one: bool) -> list[range]:

@@ -14,13 +14,12 @@ from typing import Any, Literal
 
 from branchwise.orchestrator.backends.openai_tools import calls_wire, tools_wire
 from branchwise.orchestrator.core.errors import BackendError
-from branchwise.orchestrator.core.message import Media, Message, Reasoning, Text, ToolCall, ToolResult
+from branchwise.orchestrator.core.message import Message, Text, ToolCall, ToolResult
 from branchwise.orchestrator.core.request import Capabilities, Request
 
 Endpoint = Literal["chat/completions", "completions"]
 TOKENS_PER_MESSAGE = 16
 TOKENS_PER_TEMPLATE = 64
-TOKENS_PER_MEDIA = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +128,12 @@ def wire(message: Message) -> list[dict[str, Any]]:
         return [{"role": message.role, "content": parts[0].text}]
     results = [{"role": "tool", "tool_call_id": p.id, "content": p.text} for p in parts if isinstance(p, ToolResult)]
     calls = [p for p in parts if isinstance(p, ToolCall)]
-    rest = [p for p in parts if isinstance(p, Text | Media)]
-    if results and not calls and not rest:
+    if results and len(results) == len(parts):
         return results
-    whole: dict[str, Any] = {"role": message.role}
-    whole["content"] = [_part(p) for p in rest] if any(isinstance(p, Media) for p in rest) else message.text
+    whole: dict[str, Any] = {"role": message.role, "content": message.text}
     if calls:
         whole["tool_calls"] = calls_wire(calls)
     return [*results, whole]
-
-
-def _part(part: Text | Media) -> dict[str, Any]:
-    if isinstance(part, Text):
-        return {"type": "text", "text": part.text}
-    field = f"{part.type}_url"
-    return {"type": field, field: {"url": part.url}}
 
 
 def prompt_bound(request: Request) -> tuple[int, bool]:
@@ -163,10 +153,8 @@ def prompt_bound(request: Request) -> tuple[int, bool]:
         for part in message.parts:
             if isinstance(part, Text | ToolResult):
                 total += _size(part.text)
-            elif isinstance(part, ToolCall):
+            else:
                 total += TOKENS_PER_MESSAGE + _size(part.name) + _size(part.arguments)
-            elif not isinstance(part, Reasoning):
-                total += TOKENS_PER_MEDIA
     return total, False
 
 

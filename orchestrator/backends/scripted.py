@@ -30,7 +30,7 @@ from branchwise.orchestrator.core.usage import Usage
 
 CAPABILITIES = Capabilities(
     token_ids=True, continue_message=True, seeds_increment=True, logprobs=True, json_schema=True,
-    knows_stop=True, counts_prompt=True, repeatable=True, choices=True, regex=True, priority=True,
+    knows_stop=True, repeatable=True, choices=True, regex=True, priority=True,
 )  # fmt: skip
 
 Script = Callable[[Request, int], str]

@@ -146,10 +146,6 @@ class Account:
         """Calls that are reserved and not settled yet: on a run's account, those in flight."""
         return self._total.booked_calls
 
-    def spent_by_role(self) -> dict[str, Usage]:
-        """What has been settled, by role."""
-        return {role: book.settled for role, book in self._roles.items()}
-
     def reserve(self, bound: Usage, role: str, *, until: Account | None = None) -> Reservation:
         """Book ``bound`` here and in every account above (below ``until``), or raise BudgetRefused.
 

@@ -1,6 +1,6 @@
 """Events: what happens in a run, for progress bars and for those who watch. Facts only; logs are for operators.
 
-A tagged union: ``type`` tells which. ``EVENTS_VERSION`` grows when a field changes its meaning.
+A tagged union: ``type`` tells which.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from branchwise.orchestrator.core.result import Result
 
 if TYPE_CHECKING:
     import networkx
-
-EVENTS_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)

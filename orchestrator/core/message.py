@@ -1,7 +1,6 @@
 """Message: what is said to a model and what it says, as a role and typed content parts.
 
-Text is one kind of part from the first day, since a core type is costly to widen. The provider's raw
-payload may be kept beside the parts, so that nothing is lost in translation.
+Text is one kind of part from the first day, since a core type is costly to widen.
 """
 
 from __future__ import annotations
@@ -18,14 +17,6 @@ class Text:
 
     text: str
     type: Literal["text"] = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """An image, a sound or a film by URL (``data:`` URLs included)."""
-
-    url: str
-    type: Literal["image", "audio", "video"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +47,15 @@ class ToolResult:
     type: Literal["tool_result"] = "tool_result"
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoning:
-    """Thinking that the provider returned apart from the answer."""
-
-    text: str
-    type: Literal["reasoning"] = "reasoning"
-
-
-Part = Text | Media | ToolCall | ToolResult | Reasoning
+Part = Text | ToolCall | ToolResult
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation; ``raw`` is the provider's own JSON text, if it was kept."""
+    """One turn of a conversation."""
 
     role: Role
     parts: tuple[Part, ...]
-    raw: str | None = None
 
     @property
     def text(self) -> str:

@@ -144,9 +144,8 @@ class Capabilities:
     """What a backend can do; the names are those of the request's fields.
 
     ``seeds_increment``: the k-th of n samples gets seed + k. ``knows_stop``: it tells a matched stop string
-    from the model's own end. ``counts_prompt``: prompt tokens can be counted before sending.
-    ``repeatable``: the same request and seed give the same text. ``writes``: it answers text, which a model that
-    scores does not.
+    from the model's own end. ``repeatable``: the same request and seed give the same text. ``writes``: it answers
+    text, which a model that scores does not.
     """
 
     chat: bool = True
@@ -159,7 +158,6 @@ class Capabilities:
     logprobs: bool = False
     json_schema: bool = False
     knows_stop: bool = False
-    counts_prompt: bool = False
     repeatable: bool = False
     pooling: bool = False
     prompt_logprobs: bool = False

@@ -32,8 +32,6 @@ class StopReason(StrEnum):
     """The money budget refused the next call."""
     BUDGET_SECONDS = "budget_seconds"
     """The time budget ran out."""
-    CANCELLED = "cancelled"
-    """The search no longer needed it."""
     FAILED = "failed"
     """Every candidate was lost to a failure."""
 

@@ -15,19 +15,20 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import IO
 
 from branchwise.orchestrator.core.draws import StoredDraw
 from branchwise.orchestrator.core.errors import JournalError
 from branchwise.orchestrator.core.usage import Usage
 from branchwise.orchestrator.journal.draw_rows import draw_json, read_draw, storable
-from branchwise.orchestrator.journal.opening import Durability, lock, open_for_writing, open_read_only
+from branchwise.orchestrator.journal.opening import Durability, lock, open_for_writing, open_read_only, open_to_reuse
 
 
 class Journal:
     """The open journal of a run directory. ``reuse`` are other runs whose draws may be taken over.
+
+    Such a run can't be resumed meanwhile, unless it is under way already.
 
     ``content=False`` keeps counts, keys and verdicts but no text: nothing can be replayed from it, and a problem
     that was not finished is begun again on resume.
@@ -50,13 +51,12 @@ class Journal:
         self._queue: dict[str, list[tuple[object, ...]]] = {}
         self._unwritten: dict[bytes, StoredDraw] = {}
         self._scheduled = False
-        self._lock: IO[str] | None = lock(directory) if directory else None
-        try:
-            self._db = open_for_writing(directory, durability)
-            self._others = [open_read_only(other) for other in reuse]
-        except BaseException:
-            self._unlock()
-            raise
+        with ExitStack() as held:
+            if directory is not None:
+                held.enter_context(lock(directory))
+            self._db = held.enter_context(closing(open_for_writing(directory, durability)))
+            self._others = [held.enter_context(closing(open_to_reuse(other))) for other in reuse]
+            self._held = held.pop_all()
         self._base_seconds = float(self.get("elapsed_seconds") or 0.0)
         self._base_seconds = max(self._base_seconds, self._last_row_seconds())
         self._started = time.monotonic()
@@ -235,15 +235,7 @@ class Journal:
                 self.put("elapsed_seconds", repr(self.elapsed_seconds()))
                 self.flush()
         finally:
-            for other in self._others:
-                other.close()
-            self._db.close()
-            self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+            self._held.close()
 
 
 def read_decisions(directory: Path, problem_id: str) -> dict[str, list[tuple[str, str]]]:
