@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import SupportsIndex
 
-from branchwise.orchestrator.backends.listening import version_of
+from branchwise.orchestrator.backends.listening import told, unserved
 from branchwise.orchestrator.backends.outage import Outage
 from branchwise.orchestrator.backends.stack import outage_of, stacked
 from branchwise.orchestrator.core.answers import to_answer
@@ -52,6 +52,7 @@ from branchwise.orchestrator.workflow.secrecy import recordable
 from branchwise.orchestrator.workflow.servers import told_by_address
 from branchwise.orchestrator.workflow.spec import Workflow
 from branchwise.orchestrator.workflow.validate import validate
+from branchwise.orchestrator.workflow.yaml_file import written_at
 from branchwise.sandboxes.calculator import evaluate
 
 
@@ -200,7 +201,7 @@ class Session:
 
     def parts(self) -> Parts:
         """What the workflow's parts are built on."""
-        return Parts(self.run.models.__getitem__, self.task.answer, evaluate, self.loaded.directory)
+        return _parts(self.loaded, self.task, self.run.models)
 
 
 @asynccontextmanager
@@ -215,7 +216,8 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
     if has_routes(workflow):
         import_graph_library()  # before the journal's clock starts
     async with AsyncExitStack() as opened:
-        raw = _raw_models(loaded, settings, opened)  # before the journal: a wrong one leaves no run directory
+        raw = _raw_models(loaded, settings, opened)  # before the journal: what is wrong leaves no run directory
+        compile_workflow(loaded, _parts(loaded, task, raw), settings.seed)
         served = {} if settings.replay else await _served(loaded, settings)
         journal = Journal(
             settings.out,
@@ -241,6 +243,10 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
                 await opened.aclose()
             finally:
                 journal.close()
+
+
+def _parts(loaded: Loaded, task: Task, models: Mapping[str, Backend]) -> Parts:
+    return Parts(models.__getitem__, task.answer, evaluate, loaded.directory)
 
 
 def _raw_models(loaded: Loaded, settings: Settings, opened: AsyncExitStack) -> dict[str, Backend]:
@@ -290,19 +296,29 @@ def build_backend(options: ModelOptions) -> Backend:
 
 
 async def _served(loaded: Loaded, settings: Settings) -> dict[str, str]:
-    """By which version of what each model is served, as far as its servers tell; each of them is asked once."""
+    """By which version of what each model is served, as far as its servers tell; each of them is asked once.
+
+    ConfigError where no server of a model is there, or one says that it does not have the model.
+    """
     models = {
         name: options
         for name, options in loaded.workflow.models.items()
         if options.VERSIONED and name not in settings.backends
     }
-    servers = list(dict.fromkeys(server for options in models.values() for server in options.servers))
-    told = await asyncio.gather(*(asyncio.to_thread(version_of, server) for server in servers))
-    versions = dict(zip(servers, told, strict=True))
+    keys = {server: options.key for options in models.values() for server in options.servers}
+    heard = await asyncio.gather(*(asyncio.to_thread(told, server, key) for server, key in keys.items()))
+    listeners = dict(zip(keys, heard, strict=True))
+    wrong = [
+        f"{written_at(('models', name, *key.split('.')), loaded.source, loaded.lines)}: {why}"
+        for name, options in models.items()
+        for key, why in unserved(options.served_names, {server: listeners[server] for server in options.servers})
+    ]
+    if wrong:
+        raise ConfigError("\n".join(wrong))
     return {
         name: f"{options.VERSIONED} {', '.join(known)}"
         for name, options in models.items()
-        if (known := sorted({versions[server] for server in options.servers} - {""}))
+        if (known := sorted({listeners[server].version for server in options.servers} - {""}))
     }
 
 

@@ -19,7 +19,8 @@ _RETRYABLE = frozenset({408, 409, 425, 429})
 _AWAY = frozenset({502, 503})
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|(maximum|max) (context|model|sequence) len"
-    r"|available context size|context window|(prompt|input|request) is too long|reduce the length",
+    r"|available context size|context window|(prompt|input|request) is too long|reduce the length"
+    r"|max_tokens must be at least 1, got 0|cannot be greater than max_model_len",
     re.IGNORECASE,
 )
 

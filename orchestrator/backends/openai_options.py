@@ -56,6 +56,11 @@ class ServerOptions(ModelOptions):
         """The model's name, and a hash of what else changes the draws, if there is any; never the url."""
         return marked(self.model, self.extra)
 
+    @property
+    def key(self) -> str | None:
+        """The bearer token."""
+        return None if self.api_key is None else self.api_key.get_secret_value()
+
     @field_validator("api_key")
     @classmethod
     def _check_key(cls, key: SecretStr | None) -> SecretStr | None:

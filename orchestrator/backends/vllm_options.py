@@ -91,6 +91,12 @@ class Options(ServerOptions):
         """The addresses of all replicas, likewise."""
         return tuple(map(bare_address, self.addresses))
 
+    @property
+    def served_names(self) -> dict[str, str]:
+        """The model, and an adapter that is not loaded by us."""
+        there = self.adapter is not None and self.adapter.path is None
+        return {"model": self.model} | ({"adapter.name": self.adapter.name} if there and self.adapter else {})
+
     @field_validator("url", "urls")
     @classmethod
     def _check_addresses(cls, given: str | list[str] | None) -> str | list[str] | None:

@@ -228,6 +228,16 @@ class ModelOptions(Options):
         """The addresses of all servers that may answer, likewise."""
         return (self.server,) if self.server else ()
 
+    @property
+    def key(self) -> str | None:
+        """What is sent to the server to be let in."""
+        return None
+
+    @property
+    def served_names(self) -> dict[str, str]:
+        """What its servers have to list before anything is asked, by the key that says it; empty: anything goes."""
+        return {}
+
     def located(self, directory: Path, cache: Path | None = None) -> ModelOptions:
         """The same options, where a kind has files: those named are in ``directory``, those pulled in ``cache``."""
         return self

@@ -12,20 +12,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
-from pydantic import SecretStr
-
-from branchwise.orchestrator.backends.listening import Listener, listener
+from branchwise.orchestrator.backends.listening import Listener, listener, unserved
 from branchwise.orchestrator.core.errors import BackendError, ConfigError
-from branchwise.orchestrator.core.options import ModelOptions
+from branchwise.orchestrator.core.options import ModelOptions, Options
 from branchwise.orchestrator.core.roles import Backend
 from branchwise.orchestrator.doctor.rehearsal import TRY_SECONDS, Rehearsed, Witness, rehearsed
 from branchwise.orchestrator.doctor.trials import Speed, Tried, plain, speed, tried
 from branchwise.orchestrator.plugins import find
 from branchwise.orchestrator.workflow.load import Loaded
-from branchwise.orchestrator.workflow.validate import needs_of, parts_of
+from branchwise.orchestrator.workflow.spec import SearchNode, Workflow
+from branchwise.orchestrator.workflow.validate import needs_of, parts_of, stepwise
+from branchwise.orchestrator.workflow.yaml_file import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def needs(loaded: Loaded) -> dict[str, frozenset[str]]:
 async def examine(loaded: Loaded) -> Examination:
     """Every model of the workflow, then every reward and judge whose models are well."""
     wanted = needs(loaded)
-    found = {name: await _heard(name, loaded.model(name), wanted[name]) for name in wanted}
+    found = {name: await _heard(loaded, name, wanted[name]) for name in wanted}
     async with AsyncExitStack() as opened:
         models = dict[str, Witness]()
         for name, one in found.items():
@@ -102,12 +103,14 @@ async def examine(loaded: Loaded) -> Examination:
     return Examination(tuple(found.values()), tuple(judged))
 
 
-async def _heard(name: str, options: ModelOptions, wanted: frozenset[str]) -> Examined:
+async def _heard(loaded: Loaded, name: str, wanted: frozenset[str]) -> Examined:
     """Who listens, and what to change as far as that tells."""
-    heard = {url: await asyncio.to_thread(listener, url, _key(options)) for url in addresses(options)}
-    model, place = str(getattr(options, "model", "")), f"models.{name}"
-    advice = tuple(line for url, one in heard.items() for line in advised(place, url, one, model, wanted))
-    return Examined(name, options.kind, heard, advice=advice, unseen=unseen(place, options))
+    options = loaded.model(name)
+    heard = {url: await asyncio.to_thread(listener, url, options.key) for url in addresses(options)}
+    place = f"models.{name}"
+    advice = [line for url, one in heard.items() for line in advised(place, url, one, options, wanted)]
+    advice += [line for url, one in heard.items() for line in cramped(loaded.workflow, name, options, url, one)]
+    return Examined(name, options.kind, heard, advice=tuple(advice), unseen=unseen(place, options))
 
 
 async def _tried(
@@ -132,19 +135,39 @@ def addresses(options: ModelOptions) -> list[str]:
     return [f"{url}/v1" for url in replicas] or ([options.server] if options.server else [])
 
 
-def advised(place: str, url: str, heard: Listener, model: str, wanted: frozenset[str]) -> tuple[str, ...]:
+def advised(place: str, url: str, heard: Listener, options: ModelOptions, wanted: frozenset[str]) -> tuple[str, ...]:
     """What to change, as far as the server's own words tell."""
+    where = f"{place}.{'url' if getattr(options, 'url', None) else 'urls'}"
     if heard.missing and not url.endswith("/v1"):
-        return (f"{place}.url: {heard.wrong}; did you mean {url.rstrip('/')}/v1?",)
+        return (f"{where}: {heard.wrong}; did you mean {url.rstrip('/')}/v1?",)
     if "HTTP 401" in heard.wrong or "HTTP 403" in heard.wrong:
         return (f"{place}.api_key: {heard.wrong}: the server wants another key",)
     if heard.wrong:
-        return (f"{place}.url: nothing usable answers at {url} ({heard.wrong}): is the server started?",)
-    if heard.models and model not in heard.models:
-        served = ", ".join(heard.models)
-        return (f"{place}.model: '{model}' is not served there; served: {served}. Write one of these names, or start "
-                f"the server with --served-model-name {model}",)  # fmt: skip
-    return _mistaken(place, heard, wanted)
+        return (f"{where}: nothing usable answers at {url} ({heard.wrong}): is the server started?",)
+    names = options.served_names or {"model": str(getattr(options, "model", ""))}
+    lacking = tuple(f"{place}.{key}: {why}" for key, why in unserved(names, {url: heard}))
+    return lacking or _mistaken(place, heard, wanted)
+
+
+def cramped(workflow: Workflow, model: str, options: ModelOptions, url: str, heard: Listener) -> Iterator[str]:
+    """Parts that want more tokens of an answer than the server has for prompt and answer together."""
+    length = heard.lengths.get(str(getattr(options, "model", "")))
+    for place, role, part in parts_of(workflow):
+        if length is not None and getattr(part, "model", None) == model:
+            key, tokens = _most_tokens(workflow, place, role, part)
+            if tokens >= length:
+                yield (
+                    f"{'.'.join(map(str, place))}.{key}: {tokens} leaves no room for a prompt in the {length} tokens "
+                    f"of '{model}' at {url}: write less, or start the server with a greater --max-model-len"
+                )
+
+
+def _most_tokens(workflow: Workflow, place: Place, role: str, part: Options) -> tuple[str, int]:
+    """The key that says how long one reply may get, and how long; 0 where there is none."""
+    node = workflow.nodes[str(place[1])]
+    steps = isinstance(node, SearchNode) and role == "agent" and stepwise(node)
+    key = "max_step_tokens" if steps and hasattr(part, "max_step_tokens") else "max_tokens"
+    return key, getattr(part, key, None) or 0
 
 
 def unseen(place: str, options: ModelOptions) -> tuple[str, ...]:
@@ -169,8 +192,3 @@ def _mistaken(place: str, heard: Listener, wanted: frozenset[str]) -> tuple[str,
 def _patient(options: ModelOptions) -> ModelOptions:
     """The same options for somebody who waits for the answer."""
     return options.model_copy(update={"timeout_seconds": min(options.timeout_seconds, TRY_SECONDS)})
-
-
-def _key(options: ModelOptions) -> str | None:
-    key = getattr(options, "api_key", None)
-    return key.get_secret_value() if isinstance(key, SecretStr) else None

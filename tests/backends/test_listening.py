@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from branchwise.orchestrator.backends.listening import Listener, listener, version_of
+from branchwise.orchestrator.backends.listening import Listener, listener, told
 
 MODELS = b'{"data": [{"id": "m"}]}'
 KEY = "sk-very-secret"
@@ -53,9 +53,9 @@ def test_a_key_goes_nowhere_else() -> None:
         other = stack.enter_context(running(Host()))
         asked = stack.enter_context(running(Host(other.address)))
         heard = listener(f"{asked.address}/v1", KEY)
-        assert version_of(asked.address) == ""
+        assert told(asked.address) == Listener()
     assert heard == Listener(wrong=f"HTTP 302 at {asked.address}/v1/models")
-    assert (asked.keys, other.keys) == ([f"Bearer {KEY}", None], [])
+    assert (asked.keys, other.keys) == ([f"Bearer {KEY}", None, None], [])
 
 
 def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +65,6 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen keeps the proxies that it met first
         heard = listener(f"{asked.address}/v1", KEY)
-        version_of(asked.address)
+        told(asked.address)
     assert (heard.models, heard.wrong) == (("m",), "")
-    assert (len(asked.keys), proxy.keys) == (4, [])
+    assert (len(asked.keys), proxy.keys) == (5, [])

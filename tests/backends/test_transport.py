@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from branchwise.orchestrator import session as opening
+from branchwise.orchestrator.backends.listening import Listener
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.options import ModelOptions
 from branchwise.orchestrator.plugins import kinds
@@ -24,6 +26,12 @@ OTHER = [
     {"extra": {"dtype": "float16"}}, {"capabilities": {"seed": False}}, {"price": {"prompt": 1.0}},
     {"outcome_endpoint": "pooling"}, {"kind": "openai"},
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts here is what was written: there are no such servers."""
+    monkeypatch.setattr(opening, "told", lambda server, key: Listener())
 
 
 async def begin(directory: Path, model: dict[str, Any]) -> None:

@@ -86,7 +86,15 @@ def test_a_dead_endpoint(shell: Shell) -> None:
 def test_a_wrong_model_name(shell: Shell, server: ServerProcess) -> None:
     ran = examined(shell, server.url, model="llama")
     assert ran.code == 2
-    assert "models.policy.model: 'llama' is not served there; served: m." in ran.out
+    assert f"models.policy.model: 'llama' is not served at {server.url}; served: m." in ran.out
+
+
+def test_more_tokens_than_the_server_has(shell: Shell) -> None:
+    listed = {"/v1/models": {"data": [{"id": "m", "max_model_len": 8}]}, "/version": {"version": "0.32.0"}}
+    with stub(listed) as url:
+        ran = examined(shell, url)
+    assert ran.code == 2
+    assert "nodes.search.policy.max_tokens: 8 leaves no room for a prompt in the 8 tokens of 'policy' at" in ran.out
 
 
 def test_an_address_without_v1(shell: Shell, server: ServerProcess) -> None:
@@ -159,7 +167,7 @@ def test_each_replica_is_asked(shell: Shell, server: ServerProcess) -> None:
     ran = shell("doctor", shell.write("w.yaml", text))
     assert ran.code == 2
     assert ran.out.count("nothing usable answers") == 1
-    assert f"models.policy.url: nothing usable answers at {dead}" in ran.out
+    assert f"models.policy.urls: nothing usable answers at {dead}" in ran.out
 
 
 async def scored(shell: Shell, server: VLLMLike, reward: str, *arguments: str, runner: str = "pooling") -> Ran:

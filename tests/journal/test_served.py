@@ -10,6 +10,8 @@ import pytest
 from aiohttp import web
 
 from branchwise.orchestrator import session as opening
+from branchwise.orchestrator.backends.listening import Listener
+from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.journal.reader import recorded
 from branchwise.orchestrator.report.collect import collect
 from branchwise.orchestrator.session import Settings, as_task, open_session
@@ -27,9 +29,9 @@ class Telling(VLLMLike):
         return await super()._tell(request)
 
 
-def loaded(url: str) -> Loaded:
+def loaded(url: str, **changes: Any) -> Loaded:
     model = {"kind": "vllm_server", "url": url, "retries": 0}
-    models = {"policy": model | {"model": "m"}, "other": model | {"model": "n"}}
+    models = {"policy": model | {"model": "m"} | changes, "other": model | {"model": "m", "extra": {"min_p": 0.1}}}
     policy = {"kind": "solver", "model": "policy", "style": "completion", "prompt": "$problem"}
     node = {"kind": "search", "algorithm": {"kind": "best_of_n", "n": 1}, "policy": policy}
     return read_workflow({"models": models, "nodes": {"search": node}}, {}, Path())
@@ -61,7 +63,7 @@ async def test_another_version_is_told_on_resume_and_holds_nothing_up(
 ) -> None:
     async with Telling() as server:
         await run(server.url, tmp_path / "run")
-        monkeypatch.setattr(opening, "version_of", lambda address: "0.33.0")
+        monkeypatch.setattr(opening, "told", lambda address, key: Listener(version="0.33.0"))
         notes = await run(server.url, tmp_path / "run")
     assert (
         notes[0] == "the model 'policy' was served by vLLM 0.32.0 when the run was started, and is by vLLM 0.33.0 now"
@@ -79,10 +81,22 @@ async def test_a_server_that_does_not_say_is_no_reason_to_stop(tmp_path: Path, p
     async with Silent() as server:
         await run(server.url, tmp_path / "run")
         assert served(tmp_path / "run") == {}
-    gone = server.url
-    async with open_session(loaded(gone), as_task(["1+2"]), Settings(out=tmp_path / "other")):
-        pass
-    assert served(tmp_path / "other") == {}
+    with pytest.raises(ConfigError, match=r"models\.policy\.url: nothing answers at .*: is the server started\?"):
+        await run(server.url, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+async def test_a_model_that_is_not_served_is_told_of_before_anything_is_paid(tmp_path: Path) -> None:
+    async with Telling() as server:
+        asked = loaded(server.url, model="llama", adapter={"name": "solver"})
+        with pytest.raises(ConfigError) as refused:
+            async with open_session(asked, as_task(["1+2"]), Settings(out=tmp_path / "run")):
+                pass
+        assert server.bodies("/v1/completions") == []
+    assert "models.policy.model: 'llama' is not served at http://127.0.0.1:" in str(refused.value)
+    assert "; served: m. Write one of these names, or start the server with --served-model-name" in str(refused.value)
+    assert "models.policy.adapter.name: 'solver' is not served" in str(refused.value)
+    assert not (tmp_path / "run").exists()
 
 
 async def test_a_replay_asks_nobody(tmp_path: Path) -> None:
