@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from branchwise import solve_batch
 from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.judgement import Judgement
 from branchwise.orchestrator.core.request import Identity
@@ -95,6 +96,27 @@ def test_another_models_calibration_is_refused(tmp_path: Path) -> None:
             built(parts, **options)
     model.identity = Identity("")  # as while a workflow is checked, without its models
     built(parts, **options)
+
+
+async def test_a_run_that_is_refused_for_it_leaves_no_directory(tmp_path: Path) -> None:
+    model = Pooling(lambda request: numbers((3.0,)))
+    model.identity = Identity("tiny")
+    curve = {"method": "platt", "slope": 1.0, "intercept": 0.0}
+    fitted = {"scale": "raw", "curve": curve, "reward": options_of(**MODEL).model_dump(mode="json")}
+    calibration = fitted | {"models": {"rm": asdict(Identity("other"))}}
+    node = {
+        "kind": "search",
+        "algorithm": {"kind": "best_of_n", "n": 2},
+        "policy": {"kind": "solver", "model": "m"},
+        "reward": {"kind": "calibrated", "reward": MODEL, "calibration": calibration},
+    }
+    served = {"kind": "vllm_server", "url": "http://localhost:1/v1", "model": "tiny", "runner": "pooling"}
+    models = {"m": {"kind": "scripted", "answers": ["2"]}, "rm": served}
+    with pytest.raises(ConfigError, match="the model rm"):
+        await solve_batch(
+            ["1+1"], {"models": models, "nodes": {"a": node}}, backends={"rm": model}, out=tmp_path / "r"
+        )
+    assert not (tmp_path / "r").exists()
 
 
 async def test_a_calibration_is_good_for_every_seed(tmp_path: Path) -> None:
