@@ -6,12 +6,28 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from branchwise.orchestrator.core.draws import StoredDraw
 from branchwise.orchestrator.core.message import ToolCall
 from branchwise.orchestrator.core.request import Draw, TokenLogprob
 from branchwise.orchestrator.core.usage import Usage
+
+_PAID: Final = ("prompt_tokens", "completion_tokens", "calls", "money")
+_REPLACED: Final = (
+    "state", "role", "problem", "node", "model", "prompt", "payload", "error", "overflow", "seconds", "at"
+)  # fmt: skip
+RECORD: Final = (
+    "INSERT INTO draws VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _REPLACED)
+    + "".join(
+        f", {name} = CASE WHEN draws.reused THEN excluded.{name} WHEN excluded.reused THEN draws.{name} "
+        f"ELSE draws.{name} + excluded.{name} END"
+        for name in _PAID
+    )
+    + ", exact = min(draws.exact, excluded.exact), reused = draws.reused AND excluded.reused"
+)
+"""A draw as a row. One that is there already was cancelled, or kept without its text: both were paid for."""
 
 
 def read_draw(db: sqlite3.Connection, key: bytes) -> StoredDraw | None:

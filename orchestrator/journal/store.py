@@ -21,7 +21,7 @@ from pathlib import Path
 from branchwise.orchestrator.core.draws import StoredDraw
 from branchwise.orchestrator.core.errors import JournalError
 from branchwise.orchestrator.core.usage import Usage
-from branchwise.orchestrator.journal.draw_rows import draw_json, read_draw, storable
+from branchwise.orchestrator.journal.draw_rows import RECORD, draw_json, read_draw, storable
 from branchwise.orchestrator.journal.opening import Durability, lock, open_for_writing, open_read_only, open_to_reuse
 
 
@@ -99,7 +99,7 @@ class Journal:
         return None
 
     def record(self, stored: StoredDraw) -> None:
-        """Put a draw's terminal state on record."""
+        """Put a draw's terminal state on record; what was paid for it before stays paid."""
         self._unwritten[stored.key] = stored
         prompt = None
         if self.content and stored.prompt:
@@ -107,7 +107,7 @@ class Journal:
             self._write("INSERT OR IGNORE INTO texts VALUES (?, ?)", (prompt, storable(stored.prompt)))
         paid = stored.paid
         self._write(
-            "INSERT OR REPLACE INTO draws VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            RECORD,
             (
                 stored.key, stored.state, stored.role, stored.problem_id, stored.node, stored.model, prompt,
                 draw_json(stored) if self.content else None, storable(stored.error or "") or None, stored.overflow,

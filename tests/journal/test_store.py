@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from branchwise.orchestrator.backends.scripted import ScriptedBackend
+from branchwise.orchestrator.backends.stack import stacked
 from branchwise.orchestrator.core.draws import StoredDraw
 from branchwise.orchestrator.core.errors import ConfigError, JournalError
 from branchwise.orchestrator.core.message import ToolCall
-from branchwise.orchestrator.core.request import Draw, TokenLogprob
+from branchwise.orchestrator.core.request import Draw, Request, TokenLogprob
 from branchwise.orchestrator.core.usage import NOTHING, Usage
 from branchwise.orchestrator.journal.draw_rows import draw_json
 from branchwise.orchestrator.journal.schema import SCHEMA_VERSION
@@ -40,6 +43,33 @@ def test_a_draw_comes_back_as_it_was_also_before_it_is_written(tmp_path: Path) -
     assert again.find(b"x" * 16) is None
     assert again.paid_by_role() == [("p1", "policy", Usage(3, 2, calls=2, money=0.5))]
     again.close()
+
+
+def test_what_was_paid_for_a_draw_before_stays_paid(tmp_path: Path) -> None:
+    paid = Usage(3, 2, calls=2, money=0.5)
+    journal = Journal(tmp_path)
+    for state, reused in (("cancelled", False), ("ok", False), ("ok", True)):
+        journal.record(replace(stored(), state=state, reused=reused))  # type: ignore[arg-type]
+    journal.flush()
+    assert journal.paid_by_role() == [("p1", "policy", paid + paid)]
+    for reused in (True, False):
+        journal.record(replace(stored(b"x" * 16), reused=reused))
+    journal.close()
+    again = Journal(tmp_path)
+    assert again.paid_by_role() == [("p1", "policy", paid + paid + paid)]
+    again.close()
+
+
+async def test_without_texts_equal_draws_are_made_again_and_paid_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, content=False)
+    raw = ScriptedBackend(lambda request, seed: "text")
+    model = stacked(raw, journal)
+    for _ in range(3):
+        await model.generate(Request(prompt="p", seed=1))
+        journal.flush()
+    assert raw.calls == 3
+    assert [paid.calls for _, _, paid in journal.paid_by_role()] == [3]
+    journal.close()
 
 
 FULL = Draw(
