@@ -16,7 +16,9 @@ from branchwise.orchestrator.backends.vllm_options import Adapter
 from branchwise.orchestrator.core.errors import BackendError
 
 UNLOAD_SECONDS = 5.0
+NEEDED = "adapters are loaded by a server with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True only"
 _THERE_ALREADY = "already been loaded"
+_NO_LOADING = "load_lora_adapter: HTTP 404"
 _NOT_THERE = re.compile(r"HTTP 404: .*does not exist")
 
 
@@ -54,6 +56,8 @@ class Loading:
             await self._post("load", {"lora_name": self._adapter.name, "lora_path": self._adapter.path})
             self._ours = True
         except BackendError as error:
+            if _NO_LOADING in str(error):
+                raise BackendError(f"{error}: {NEEDED}") from error
             if _THERE_ALREADY not in str(error):
                 raise
 

@@ -123,8 +123,10 @@ async def _tried(
         return replace(found, advice=(f"models.{found.name}: {error}",)), None
     opened.push_async_callback(model.aclose)
     results = tuple(await tried(model, wanted))
+    wrong = {one.wrong: [each.need for each in results if each.wrong == one.wrong] for one in results if one.wrong}
     lacking = tuple(
-        f"models.{found.name}: needed for '{one.need}', and it fails: {one.wrong}" for one in results if one.wrong
+        f"models.{found.name}: needed for {', '.join(map(repr, needs))}, and it fails: {why}"
+        for why, needs in wrong.items()
     )
     return replace(found, tried=results, advice=lacking), None if lacking else Witness(model)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from pydantic import ValidationError
 
 from branchwise.orchestrator.backends.openai_tools import tools_wire
@@ -237,6 +238,18 @@ async def test_an_adapter_is_loaded_again_where_a_restart_that_nobody_saw_forgot
     await backend.generate(Request(prompt="1"))
     assert vllm.adapters == {"solver"}
     await backend.aclose()
+
+
+async def test_a_server_that_loads_no_adapters_is_told_of() -> None:
+    class Fixed(VLLMLike):
+        """A server without --enable-lora."""
+
+        def _adapt(self, path: str, body: dict[str, Any]) -> web.Response:
+            return web.json_response({"detail": "Not Found"}, status=404)
+
+    async with Fixed() as server:
+        with pytest.raises(BackendError, match="a server with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING"):
+            await drawn(server, Request(prompt="1"), adapter={"name": "solver", "path": "/adapters/solver"})
 
 
 async def test_an_adapter_that_is_there_already_stays(vllm: VLLMLike) -> None:
