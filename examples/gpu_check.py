@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from branchwise import solve_batch_sync
+from branchwise import ConfigError, solve_batch_sync
 from branchwise.orchestrator.core.trajectory import Trajectory
 
 COUNTERS = ("generation_tokens_total", "prompt_tokens_total", "prefix_cache_hits_total", "request_success_total")
@@ -64,10 +64,13 @@ def workflow(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def searched(given: argparse.Namespace) -> Ran:
-    """The beam, measured; SystemExit where a call of it fails."""
+    """The beam, measured; SystemExit where it can't be run, or a call of it fails."""
     problems = [f"{11 + k % 80}+{k % 90 + 1}*{2 + k % 8}-{k % 60 + 3}" for k in range(given.problems)]
     before, begun = counted(given.url), time.perf_counter()
-    results = solve_batch_sync(problems, workflow(given), seed=given.seed, concurrency=given.problems)
+    try:
+        results = solve_batch_sync(problems, workflow(given), seed=given.seed, concurrency=given.problems)
+    except ConfigError as error:
+        raise SystemExit(str(error)) from error
     failed = [failure.message for result in results for failure in result.failures]
     if failed:
         raise SystemExit(f"{len(failed)} calls failed, the first: {failed[0]}")

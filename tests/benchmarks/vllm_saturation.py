@@ -33,6 +33,7 @@ import uvloop
 
 from branchwise.orchestrator.api import solve_batch
 from branchwise.orchestrator.backends.openai_http import Connection
+from branchwise.orchestrator.core.errors import ConfigError
 from branchwise.orchestrator.core.problem import Problem, problem
 from branchwise.orchestrator.core.trajectory import Trajectory
 
@@ -198,7 +199,7 @@ def main() -> None:
     ]
     try:
         rows = [compare(plan, given.pairs) for plan in plans]
-    except (OSError, aiohttp.ClientError) as error:
+    except (ConfigError, OSError, aiohttp.ClientError) as error:
         raise SystemExit(f"{given.url}: {error}") from error
     if given.json:
         print(json.dumps([asdict(row) for row in rows]))
