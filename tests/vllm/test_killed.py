@@ -13,6 +13,9 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import pytest
+
+from branchwise.orchestrator.core.errors import ConfigError, Suspended
 from branchwise.orchestrator.core.result import Result
 from tests.vllm.server import Server
 from tests.vllm.stories import BEAM, flow, right, solved
@@ -84,8 +87,14 @@ def test_one_of_two_replicas_is_killed(policy: Server, spare: Server, note: list
                 f"{retries(tmp_path)} retries")  # fmt: skip
 
 
-def test_the_only_server_is_killed_and_stays_away(spare: Server, note: list[str]) -> None:
-    """It is dead since the last test: every candidate is lost, said so, and the run ends."""
-    results = solved(flow(BEAM, spare, retries=1), problems=2)
-    assert all(result.answer is None and result.failures for result in results)
-    note.append(f"the only server killed for good: {results[0].failures[0].message}")
+def test_the_only_server_is_killed_and_stays_away(spare: Server, note: list[str], tmp_path: Path) -> None:
+    """A run on record stops, to be gone on with; and none is begun while nobody is there."""
+    spare.start()  # it is dead since the last test
+    spare.wait()
+    alone = flow(BEAM, spare, retries=1, outage_seconds=0.5)
+    with pytest.raises(Suspended, match=f"{spare.url.removesuffix('/v1')} has been away") as stopped:
+        killed_in_mid_run(spare, partial(solved, alone, problems=PROBLEMS, out=tmp_path / "run"))
+    with pytest.raises(ConfigError, match="is the server started"):
+        solved(alone, problems=2, out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    note.append(f"the only server killed for good: {stopped.value}")
