@@ -228,6 +228,8 @@ async def open_session(loaded: Loaded, task: Task, settings: Settings) -> AsyncI
         )
         try:
             outages = _outages(workflow)
+            for name in served:  # its server is there: should it go before its first answer it is waited for
+                outages[name].end()
             models = _stacked(raw, journal, loaded, settings, outages)
             manifest, notes = settle_manifest(journal, _manifest(loaded, task, settings, models, served))
             acted = getattr(task, "world", None), getattr(task, "environment", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,15 @@ async def test_a_model_that_is_not_served_is_told_of_before_anything_is_paid(tmp
     assert "; served: m. Write one of these names, or start the server with --served-model-name" in str(refused.value)
     assert "models.policy.adapter.name: 'solver' is not served" in str(refused.value)
     assert not (tmp_path / "run").exists()
+
+
+async def test_a_server_that_was_there_is_waited_for_before_its_first_answer() -> None:
+    async with Telling() as server, open_session(loaded(server.url), as_task(["1+2"]), Settings()) as session:
+        await server.stop()
+        results = asyncio.create_task(anext(session.results()))
+        await asyncio.sleep(0.1)
+        await server.start()
+        assert (await results).failures == ()
 
 
 async def test_a_replay_asks_nobody(tmp_path: Path) -> None:
